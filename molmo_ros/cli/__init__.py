@@ -1,0 +1,1 @@
+"""The `molmo-ros` command line."""

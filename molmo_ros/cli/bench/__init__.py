@@ -1,0 +1,1 @@
+"""One module per benchmark of `molmo-ros bench`: each exposes `command` (a function)."""
