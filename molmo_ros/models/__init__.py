@@ -1,0 +1,1 @@
+"""One door to every model: pointers, trace planners, policies and progress estimators."""

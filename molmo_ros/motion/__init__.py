@@ -1,0 +1,1 @@
+"""Kinematics, planning, timing, trace lifting and the last safety gate."""

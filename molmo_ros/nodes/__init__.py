@@ -1,0 +1,1 @@
+"""Thin ROS 2 nodes: parameters, topics and timers around the pure parts."""

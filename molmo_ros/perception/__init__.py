@@ -1,0 +1,1 @@
+"""RGB-D frames to clouds, the support plane and object instances."""

@@ -1,0 +1,1 @@
+"""MuJoCo worlds built from the robots' own URDF."""
