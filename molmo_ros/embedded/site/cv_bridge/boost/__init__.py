@@ -1,0 +1,1 @@
+"""The place where the original keeps its compiled functions."""
