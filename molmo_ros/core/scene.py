@@ -36,11 +36,12 @@ class SceneObject:
         mask: (H, W) bool, the pixels that show it.
         bbox_px: (x0, y0, x1, y1) of the mask, x1 and y1 exclusive [px].
         points_base_m: (N, 3) its visible points in the base frame [m].
-        T_base_box: (4, 4) pose of its upright bounding box's centre: z along the support normal, x along the longer side.
+        T_base_box: (4, 4) centre of its upright bounding box: z along the support normal, x along the longer side.
         size_m: (3,) extents of that box along its x, y, z [m].
         colour: Basic colour name, e.g. "red"; "mixed" where none dominates.
         rgb: (3,) mean colour 0..255.
-        shape: Shape word: "block", "ball", "can", "bottle", "box", "mug", "bowl", "plate", "tray", "stick", ... or "object".
+        shape: Shape word: "block", "ball", "can", "bottle", "box", "mug", "bowl", "plate", "tray", "stick", ...,
+            or "object".
         shape_scores: Score per shape word, 0..1.
         is_receptacle: Whether things can be put in or on it (a concave or flat open top).
         touches_border: Whether the mask is cut by the image border.

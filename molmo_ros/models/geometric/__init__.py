@@ -1,0 +1,1 @@
+"""Grounding without weights: perceived objects against the words of a noun phrase."""
