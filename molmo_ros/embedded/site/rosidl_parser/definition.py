@@ -1,0 +1,3 @@
+"""Type descriptions, as found in ``SLOT_TYPES``."""
+
+from molmo_ros.embedded.typesys.definition import *  # noqa: F403
