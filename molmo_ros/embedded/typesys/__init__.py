@@ -17,7 +17,7 @@ from .errors import (
     UnknownInterfaceError,
 )
 from .model import ActionDef, MessageDef, ServiceDef
-from .modules import find_spec
+from .modules import SourceTreeFinder, find_spec
 from .registry import class_definition, default_registry, deserialize, serialize
 from .sources import KINDS, current_sources
 
@@ -25,6 +25,7 @@ __all__ = [
     "DefinitionError",
     "DeserializationError",
     "SerializationError",
+    "SourceTreeFinder",
     "TypesysError",
     "UnknownInterfaceError",
     "dds_type_name",

@@ -476,11 +476,9 @@ class _Unpacker(_Generator):
     def message(self, definition: MessageDef) -> str:
         """Emit code that reads a message; returns the local that holds it once built."""
         target = self.fresh("m")
-        values = []
         if not definition.fields:
             self.fixed("B", 1, self.fresh())
-        for field in definition.fields:
-            values.append((field.name, self.field(field.type)))
+        values = [(field.name, self.field(field.type)) for field in definition.fields]
         cls = self.bind("C", self.resolve(definition.fullname)[1])
         self.build.append(f"{target} = new({cls})")
         self.build.append(f"{target}._check_fields = CHECK")

@@ -11,7 +11,7 @@ import re
 from array import array
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from .checks import make_check
 from .definition import slot_type
@@ -107,8 +107,8 @@ class Message:
     """What every message class shares."""
 
     __slots__ = ()
-    _fields_and_field_types: dict[str, str] = {}
-    SLOT_TYPES: tuple[Any, ...] = ()
+    _fields_and_field_types: ClassVar[dict[str, str]] = {}
+    SLOT_TYPES: ClassVar[tuple[Any, ...]] = ()
 
     def __repr__(self) -> str:
         package, kind = type(self).__module__.split(".")[:2]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -115,3 +115,24 @@ def find_spec(fullname: str) -> ModuleSpec | None:
         if module_name(stem) == parts[2]:
             return ModuleSpec(fullname, InterfaceLoader(package, kind, stem))
     return None
+
+
+class SourceTreeFinder:
+    """Finds packages whose definitions lie in folders that Python would take for code.
+
+    A folder of definitions on the import path (``molmo_ros_interfaces`` at the root of a checkout)
+    looks like a namespace package. This finder goes before the path's own; a package with code, as
+    a real ROS 2 installs it, is left alone.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module of a package whose definitions are read from a source folder."""
+        package = fullname.partition(".")[0]
+        if not current_sources().is_source_package(package):
+            return None
+        found = PathFinder.find_spec(package)
+        if found is not None and found.loader is not None:
+            return None
+        return find_spec(fullname)

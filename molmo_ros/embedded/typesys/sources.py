@@ -57,6 +57,10 @@ class Sources:
             self._roots[package] = known
         return known
 
+    def is_source_package(self, package: str) -> bool:
+        """Whether a package's definitions are read from a source folder."""
+        return package == _OWN_PACKAGE or package in self._named
+
     def has_package(self, package: str) -> bool:
         """Whether any source has interfaces of this package."""
         if _PACKAGE.fullmatch(package) is None:
