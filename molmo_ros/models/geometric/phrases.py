@@ -152,7 +152,7 @@ def _phrase(words: tuple[str, ...], start: int) -> tuple[NounPhrase, int]:
             colours.append(lexicon.COLOURS[words[j]])
             i = j + 1
             continue
-        side = _side(words, j)
+        side = side_at(words, j)
         if side is not None:
             superlative, i = side
             continue
@@ -194,7 +194,7 @@ def _starts_thing(words: tuple[str, ...], i: int) -> bool:
     return i + 1 < len(words) and lexicon.singular(words[i + 1]) in lexicon.NOUNS
 
 
-def _side(words: tuple[str, ...], i: int) -> tuple[str, int] | None:
+def side_at(words: tuple[str, ...], i: int) -> tuple[str, int] | None:
     """A superlative behind the noun: "on the left", "on the far right", "in the middle"."""
     j = i
     if words[j : j + 1] and words[j] in ("on", "to", "at", "in"):

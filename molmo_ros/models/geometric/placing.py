@@ -42,7 +42,7 @@ def place_point_m(
         return _free_spot(scene, None, held_size_m, start_m, _ring_anywhere(start_m), 0.0)
     anchor = found.objects[0]
     if relation in ("in", "on"):
-        return _inside(scene, anchor)
+        return _inside(anchor)
     if relation == "between" and len(found.objects) > 1:
         middle = (found.objects[0].center_base_m + found.objects[1].center_base_m) / 2
         return _on_plane(scene, middle)
@@ -67,7 +67,7 @@ def _on_plane(scene: Scene, point: npt.NDArray[np.float64]) -> npt.NDArray[np.fl
     return np.asarray(point - scene.plane.normal * float(scene.plane.height_m(point)))
 
 
-def _inside(scene: Scene, anchor: SceneObject) -> npt.NDArray[np.float64]:
+def _inside(anchor: SceneObject) -> npt.NDArray[np.float64]:
     """The middle of the reference, at the height of the surface that is seen there."""
     top = anchor.center_base_m.copy()
     near = np.linalg.norm(anchor.points_base_m[:, :2] - top[:2], axis=1) < 0.25 * float(min(anchor.size_m[:2]))
