@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -85,12 +85,14 @@ class Scene:
         points_base_m: (H, W, 3) organised cloud in the base frame [m]; NaN where depth is unknown.
         plane: The support plane.
         objects: The instances; ``objects[i].object_id == i``.
+        camera_base_m: (3,) position of the camera in the base frame [m].
     """
 
     stamp_ns: int
     points_base_m: npt.NDArray[np.float32]
     plane: Plane
     objects: tuple[SceneObject, ...]
+    camera_base_m: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     def object_at(self, uv_px: tuple[float, float]) -> SceneObject | None:
         """The object whose mask holds a pixel (u, v), or None."""

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.core.scene import Plane, SceneObject
+from molmo_ros.core.types import Frame
 from molmo_ros.perception.colour import name_colour
 from molmo_ros.perception.shape import describe_shape
 
@@ -17,7 +18,7 @@ Array = npt.NDArray[np.float64]
 
 
 def plane_frame(plane: Plane) -> Array:
-    """(3, 3) rotation from the base frame to a frame whose z is the support normal and x the base frame's x along it."""
+    """(3, 3) rotation from the base frame to one with z along the support normal and x the base frame's x along it."""
     z = plane.normal / np.linalg.norm(plane.normal)
     x = np.array([1.0, 0.0, 0.0]) - z[0] * z
     if np.linalg.norm(x) < 1e-3:
@@ -60,16 +61,15 @@ def _trim(local: Array) -> Array:
         return local
     middle = np.median(local, axis=0)
     radius = np.linalg.norm(local - middle, axis=1)
-    return local[radius <= np.percentile(radius, 99.5)]
+    return np.asarray(local[radius <= np.percentile(radius, 99.5)])
 
 
 def make_object(
     object_id: int,
     mask: npt.NDArray[np.bool_],
     cloud: npt.NDArray[np.float32],
-    rgb: npt.NDArray[np.uint8],
+    frame: Frame,
     plane: Plane,
-    camera_m: Array,
 ) -> SceneObject:
     """Describe one instance.
 
@@ -77,9 +77,8 @@ def make_object(
         object_id: Its index in the scene.
         mask: (H, W) pixels that show it.
         cloud: (H, W, 3) points in the base frame [m].
-        rgb: (H, W, 3) colour image.
+        frame: Colour image and camera pose.
         plane: The support.
-        camera_m: (3,) position of the camera in the base frame [m].
     """
     v, u = np.nonzero(mask)
     x0, x1, y0, y1 = int(u.min()), int(u.max()) + 1, int(v.min()), int(v.max()) + 1
@@ -102,8 +101,8 @@ def make_object(
         )
         eroded = eroded[1:-1, 1:-1]
         inner = eroded if np.count_nonzero(eroded) > 50 else inner
-    pixels = rgb[y0:y1, x0:x1][inner > 0]
-    camera_local = R_local_base @ camera_m
+    pixels = frame.rgb[y0:y1, x0:x1][inner > 0]
+    camera_local = R_local_base @ frame.T_base_camera[:3, 3]
     shape = describe_shape(local[:, :2], height_m, T_local_box, size_m, camera_local[:2])
     height, width = mask.shape
     return SceneObject(

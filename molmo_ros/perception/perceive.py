@@ -30,8 +30,16 @@ def perceive(frame: Frame, config: PerceptionConfig, ignore: npt.NDArray[np.bool
     """
     check_depth(frame.depth_m)
     cloud = make_cloud(frame, config.max_depth_m)
+    if ignore is not None:
+        cloud[ignore] = np.nan
     camera_m = frame.T_base_camera[:3, 3]
     plane = find_support(cloud, camera_m, config)
-    labels, count = label_instances(cloud, frame, plane, config, ignore)
-    objects = tuple(make_object(i, labels == i + 1, cloud, frame.rgb, plane, camera_m) for i in range(count))
-    return Scene(stamp_ns=frame.stamp_ns, points_base_m=cloud, plane=plane, objects=objects)
+    labels, count = label_instances(cloud, frame, plane, config)
+    objects = tuple(make_object(i, labels == i + 1, cloud, frame, plane) for i in range(count))
+    return Scene(
+        stamp_ns=frame.stamp_ns,
+        points_base_m=cloud,
+        plane=plane,
+        objects=objects,
+        camera_base_m=np.array(camera_m, dtype=np.float64),
+    )

@@ -24,8 +24,8 @@ SEED = 20240229
 Points = npt.NDArray[np.float64]
 
 
-def depth_noise_m(depth_m: npt.NDArray[np.floating], config: PerceptionConfig) -> npt.NDArray[np.floating]:
-    """Expected depth noise (one sigma) [m]: a constant plus a square law, as structured-light and stereo cameras show."""
+def depth_noise_m(depth_m: Points, config: PerceptionConfig) -> Points:
+    """Expected depth noise (one sigma) [m]: a constant plus a square law, as triangulating cameras show."""
     return config.noise_floor_m + config.noise_slope * depth_m * depth_m
 
 
@@ -64,7 +64,7 @@ def find_support(cloud: npt.NDArray[np.float32], camera_m: npt.ArrayLike, config
             ErrorCode.NO_SUPPORT_PLANE,
             "no flat support is in view; point the camera at the table"
             if config.support_height_m is None
-            else f"no table is in view near {config.support_height_m:.3f} m; check the table height and the camera pose",
+            else f"no table is in view near {config.support_height_m:.3f} m; check its height and the camera pose",
         )
     if config.support_height_m is not None and np.arccos(np.clip(normal[2], -1, 1)) > config.support_tilt_rad:
         raise MolmoRosError(

@@ -19,7 +19,6 @@ def foreground(
     frame: Frame,
     plane: Plane,
     config: PerceptionConfig,
-    ignore: npt.NDArray[np.bool_] | None,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Pixels clearly above the support, and the height of every pixel above it [m]."""
     a, b, c = (float(v) for v in plane.normal)
@@ -29,8 +28,6 @@ def foreground(
         mask = (height > floor).astype(np.uint8)
     if config.workspace_min_m is not None and config.workspace_max_m is not None:
         mask &= cv2.inRange(cloud, config.workspace_min_m, config.workspace_max_m) & 1
-    if ignore is not None:
-        mask[ignore] = 0
     return mask, height
 
 
@@ -39,14 +36,13 @@ def label_instances(
     frame: Frame,
     plane: Plane,
     config: PerceptionConfig,
-    ignore: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[LabelImage, int]:
     """Label the instances 1..n, largest first; 0 is everything else.
 
     Returns:
         (H, W) int32 labels and n.
     """
-    mask, height = foreground(cloud, frame, plane, config, ignore)
+    mask, height = foreground(cloud, frame, plane, config)
     depth = np.nan_to_num(frame.depth_m, nan=0.0)
     jump = np.zeros(mask.shape, np.uint8)
     step = JUMP_SLOPE * depth
