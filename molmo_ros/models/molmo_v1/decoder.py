@@ -7,8 +7,8 @@ post-norm). The cache is allocated once per shape, so decoding can be captured a
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from molmo_ros.models.molmo_v1.config import LlmConfig
 
@@ -38,9 +38,7 @@ class StaticCache:
         length: Number of positions written, the same for every row of the batch.
     """
 
-    def __init__(
-        self, config: LlmConfig, *, batch: int, capacity: int, device: torch.device | str, dtype: torch.dtype
-    ):
+    def __init__(self, config: LlmConfig, *, batch: int, capacity: int, device: torch.device | str, dtype: torch.dtype):
         shape = (batch, config.num_key_value_heads, capacity, config.head_dim)
         self.keys = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.num_hidden_layers)]
         self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.num_hidden_layers)]
@@ -128,10 +126,12 @@ class Attention(nn.Module):
         if length == 1:
             # The query heads that share a key head become query rows: no expansion of the cache.
             grouped = q.view(batch, self.kv_heads, self.heads // self.kv_heads, self.head_dim)
-            mixed = F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask)
+            mixed = functional.scaled_dot_product_attention(grouped, k, v, attn_mask=mask)
             mixed = mixed.reshape(batch, 1, -1)
         else:
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=self.kv_heads != self.heads)
+            mixed = functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, enable_gqa=self.kv_heads != self.heads
+            )
             mixed = mixed.transpose(1, 2).reshape(batch, length, -1)
         return self.attn_out(mixed)
 
@@ -147,7 +147,7 @@ class Mlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., width) to (..., width)."""
         up, gate = self.ff_proj(x).chunk(2, dim=-1)
-        return self.ff_out(F.silu(gate) * up)
+        return self.ff_out(functional.silu(gate) * up)
 
 
 class Block(nn.Module):
@@ -184,8 +184,8 @@ class SplitEmbedding(nn.Module):
         """Look up ``ids`` without copying the two tables into one."""
         base = self.embedding.shape[0]
         extra = ids >= base
-        low = F.embedding(ids.clamp(max=base - 1), self.embedding)
-        high = F.embedding((ids - base).clamp(min=0), self.new_embedding)
+        low = functional.embedding(ids.clamp(max=base - 1), self.embedding)
+        high = functional.embedding((ids - base).clamp(min=0), self.new_embedding)
         return torch.where(extra[..., None], high, low)
 
 

@@ -6,8 +6,8 @@ Parameter names are those of the published safetensors, so a state dict loads by
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from molmo_ros.models.molmo_v1.config import AdapterConfig, MolmoV1Config, VitConfig
 
@@ -17,10 +17,10 @@ def activation(name: str, x: Tensor) -> Tensor:
     if name == "quick_gelu":
         return x * torch.sigmoid(1.702 * x)
     if name == "gelu_pytorch_tanh":
-        return F.gelu(x, approximate="tanh")
+        return functional.gelu(x, approximate="tanh")
     if name == "gelu":
-        return F.gelu(x)
-    return F.silu(x)
+        return functional.gelu(x)
+    return functional.silu(x)
 
 
 class VisionAttention(nn.Module):
@@ -44,7 +44,7 @@ class VisionAttention(nn.Module):
         if self.kv_heads != self.heads:
             k = k.repeat_interleave(self.heads // self.kv_heads, dim=1)
             v = v.repeat_interleave(self.heads // self.kv_heads, dim=1)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.wo(mixed.transpose(1, 2).reshape(batch, length, -1))
 
 
@@ -113,7 +113,9 @@ class VisionTransformer(nn.Module):
         side = int(grid.shape[0] ** 0.5)
         if (side, side) != (rows, cols):
             square = grid[: side * side].view(1, side, side, -1).permute(0, 3, 1, 2)
-            resized = F.interpolate(square, size=(rows, cols), mode="bicubic", align_corners=False, antialias=True)
+            resized = functional.interpolate(
+                square, size=(rows, cols), mode="bicubic", align_corners=False, antialias=True
+            )
             grid = resized.permute(0, 2, 3, 1).reshape(rows * cols, -1)
         return torch.cat([prefix, grid])
 
@@ -145,7 +147,7 @@ class Projector(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, pooled width) to (N, decoder width)."""
-        return self.w2(F.silu(self.w1(x)) * self.w3(x))
+        return self.w2(functional.silu(self.w1(x)) * self.w3(x))
 
 
 class VisionBackbone(nn.Module):

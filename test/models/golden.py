@@ -1,0 +1,93 @@
+"""Golden numbers: files written by running the published implementations on small random weights.
+
+The folder is named by ``MOLMO_ROS_GOLDEN``; any set in the same layout can be checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(os.environ.get("MOLMO_ROS_GOLDEN") or Path(__file__).parents[1] / "data" / "golden")
+
+
+def load_json(*parts: str) -> Any:
+    return json.loads(ROOT.joinpath(*parts).read_text(encoding="utf-8"))
+
+
+def load_tensors(*parts: str) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(ROOT.joinpath(*parts))
+
+
+def metadata(*parts: str) -> dict[str, Any]:
+    from safetensors import safe_open
+
+    with safe_open(ROOT.joinpath(*parts), "pt") as handle:
+        raw = handle.metadata() or {}
+    out: dict[str, Any] = {}
+    for key, value in raw.items():
+        try:
+            out[key] = json.loads(value)
+        except ValueError:
+            out[key] = value
+    return out
+
+
+def folders(*parts: str) -> list[str]:
+    """Names of the checkpoint folders below a part of the set, so that sets with other members work too."""
+    base = ROOT.joinpath(*parts)
+    found = sorted(p.parent.name for p in base.glob("*/model.safetensors")) if base.is_dir() else []
+    return found or pytest.fail(f"no golden checkpoints below {base}")
+
+
+def cases(*parts: str, suffix: str = "input_ids") -> list[str]:
+    """Case names: the prefixes of the tensors that end in ``.suffix``."""
+    from safetensors import safe_open
+
+    with safe_open(ROOT.joinpath(*parts), "pt") as handle:
+        return sorted(k[: -len(suffix) - 1] for k in handle.keys() if k.endswith("." + suffix))  # noqa: SIM118
+
+
+def pattern_image(spec: dict[str, Any], tensors: dict[str, Any]) -> np.ndarray:
+    """Build an input image from its formula, or take the stored one."""
+    import hashlib
+
+    if spec["kind"] == "pattern":
+        y, x, c = np.meshgrid(
+            np.arange(spec["height"]), np.arange(spec["width"]), np.arange(3), indexing="ij", sparse=True
+        )
+        value = spec["p"] * x + spec["q"] * y + spec["r"] * c + (x * y) // spec["t"]
+        image = (value % 256).astype(np.uint8)
+    else:
+        image = tensors[spec["tensor"]].numpy().astype(np.uint8)
+    assert hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() == spec["sha256"]
+    return image
+
+
+def worst(actual: Any, expected: Any) -> float:
+    """Largest absolute difference."""
+    return float(np.abs(np.asarray(actual, dtype=np.float64) - np.asarray(expected, dtype=np.float64)).max(initial=0.0))
+
+
+LEDGER: dict[str, tuple[int, float, float]] = {}
+
+
+def check(name: str, actual: Any, expected: Any, tolerance: float) -> None:
+    """Assert that two arrays of one shape agree, and note by how much they differ.
+
+    Tolerance 0 means equal.
+    """
+    left, right = np.asarray(actual), np.asarray(expected)
+    assert left.shape == right.shape, f"{name}: shape {left.shape}, expected {right.shape}"
+    error = worst(left, right)
+    count, before, limit = LEDGER.get(name, (0, 0.0, tolerance))
+    LEDGER[name] = (count + 1, max(before, error), max(limit, tolerance))
+    assert np.isfinite(error), f"{name}: not finite"
+    assert error <= tolerance, f"{name}: differs by {error:g}, allowed {tolerance:g}"
