@@ -117,7 +117,8 @@ class MenuHandler:
 
     def reApply(self, server: InteractiveMarkerServer) -> bool:
         """Put the changed menu on all markers that have it; returns whether all are still there."""
-        return all([self.apply(server, name) for name in list(self.managed_markers_)])
+        applied = [self.apply(server, name) for name in sorted(self.managed_markers_)]
+        return all(applied)
 
     def processFeedback(self, feedback: InteractiveMarkerFeedback) -> None:
         """Call the function of the chosen entry."""
