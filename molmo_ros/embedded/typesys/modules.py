@@ -105,7 +105,9 @@ def find_spec(fullname: str) -> ModuleSpec | None:
     if not sources.has_package(package):
         return None
     if len(parts) == 1:
-        return ModuleSpec(fullname, InterfaceLoader(package), is_package=True)
+        spec = ModuleSpec(fullname, InterfaceLoader(package), is_package=True)
+        spec.submodule_search_locations = sources.code_folders(package)
+        return spec
     kind = parts[1]
     if kind not in KINDS or not sources.has_kind(package, kind):
         return None

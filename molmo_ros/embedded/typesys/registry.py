@@ -8,13 +8,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from .cdr import (
-    BIG_ENDIAN_HEADER,
-    LITTLE_ENDIAN_HEADER,
-    MAX_TRAILING,
-    compile_packer,
-    compile_unpacker,
-)
 from .classes import (
     InterfaceMeta,
     make_action_class,
@@ -29,9 +22,14 @@ from .errors import (
 )
 from .hashing import describe_fully, hash_text
 from .model import ActionDef, InterfaceDef, MessageDef, ServiceDef
+from .pack import compile_packer
 from .sources import current_sources, split_name
+from .unpack import compile_unpacker
 
-_ACTION_SUFFIXES = ("_SendGoal", "_GetResult", "_Goal", "_Result", "_Feedback", "_FeedbackMessage")
+LITTLE_ENDIAN_HEADER = b"\x00\x01\x00\x00"
+BIG_ENDIAN_HEADER = b"\x00\x00\x00\x00"
+MAX_TRAILING = 7
+"""Bytes of padding that may follow a sample."""
 
 
 class Registry:

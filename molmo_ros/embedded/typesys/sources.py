@@ -61,6 +61,12 @@ class Sources:
         """Whether a package's definitions are read from a source folder."""
         return package == _OWN_PACKAGE or package in self._named
 
+    def code_folders(self, package: str) -> list[str]:
+        """Folders with Python modules that a named package folder brings beside its interfaces."""
+        folders = self._named.get(package, [])
+        candidates = [inner / package for folder in folders for inner in (folder, folder / "src")]
+        return [str(path) for path in candidates if path.is_dir()]
+
     def has_package(self, package: str) -> bool:
         """Whether any source has interfaces of this package."""
         if _PACKAGE.fullmatch(package) is None:
