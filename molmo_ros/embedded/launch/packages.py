@@ -124,7 +124,12 @@ def launch_file(package: str, name: str) -> Path:
     return found[0]
 
 
-_STOCK = (("robot_state_publisher", "robot_state_publisher"), ("tf2_ros", "static_transform_publisher"))
+_STOCK = (
+    ("robot_state_publisher", "robot_state_publisher"),
+    ("tf2_ros", "static_transform_publisher"),
+    ("demo_nodes_py", "talker"),
+    ("demo_nodes_py", "listener"),
+)
 
 
 def _is_stock(package: str, executable: str) -> bool:
