@@ -1,4 +1,4 @@
-"""Instances above the support: connected surface patches, parted at depth jumps."""
+"""Instances above the support: surface patches, joined into objects."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import numpy.typing as npt
 
 from molmo_ros.core.scene import Plane
 from molmo_ros.core.types import Frame
+from molmo_ros.perception.cluster import contract
 from molmo_ros.perception.config import PerceptionConfig
-
-LabelImage = npt.NDArray[np.int32]
-JUMP_SLOPE = 0.02
+from molmo_ros.perception.facets import measure_facets
+from molmo_ros.perception.merge import (
+    cluster_borders,
+    lift_borders,
+    merge_behind,
+    merge_fragments,
+    merge_insides,
+)
+from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
+from molmo_ros.perception.surface import Grid, make_grid, measure_surface
 
 
 def foreground(
-    cloud: npt.NDArray[np.float32],
-    frame: Frame,
-    plane: Plane,
-    config: PerceptionConfig,
+    cloud: npt.NDArray[np.float32], frame: Frame, plane: Plane, config: PerceptionConfig
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Pixels clearly above the support, and the height of every pixel above it [m]."""
     a, b, c = (float(v) for v in plane.normal)
@@ -32,10 +37,7 @@ def foreground(
 
 
 def label_instances(
-    cloud: npt.NDArray[np.float32],
-    frame: Frame,
-    plane: Plane,
-    config: PerceptionConfig,
+    cloud: npt.NDArray[np.float32], frame: Frame, plane: Plane, config: PerceptionConfig
 ) -> tuple[LabelImage, int]:
     """Label the instances 1..n, largest first; 0 is everything else.
 
@@ -43,23 +45,58 @@ def label_instances(
         (H, W) int32 labels and n.
     """
     mask, height = foreground(cloud, frame, plane, config)
-    depth = np.nan_to_num(frame.depth_m, nan=0.0)
-    jump = np.zeros(mask.shape, np.uint8)
-    step = JUMP_SLOPE * depth
-    jump[:, 1:] |= (np.abs(depth[:, 1:] - depth[:, :-1]) > step[:, 1:]).astype(np.uint8)
-    jump[1:, :] |= (np.abs(depth[1:, :] - depth[:-1, :]) > step[1:, :]).astype(np.uint8)
-    core = mask & (1 - jump)
-    core = cv2.morphologyEx(core, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=4)
+    grid = make_grid(frame.depth_m, mask, cloud, config)
+    labels = np.zeros(mask.shape, np.int32)
+    if grid is None:
+        return labels, 0
+    stride, (x0, y0) = grid.stride_px, grid.origin_px
+    rows, columns = grid.depth_m.shape
+    area = np.s_[y0 : y0 + rows * stride, x0 : x0 + columns * stride]
+    coarse = _label_grid(grid, np.ascontiguousarray(height[area][::stride, ::stride]), frame, config)
+    fine = cv2.resize(coarse.astype(np.int16), None, fx=stride, fy=stride, interpolation=cv2.INTER_NEAREST)
+    labels[area] = np.where(mask[area] > 0, fine, 0)
+    return _keep_objects(labels, height, config)
+
+
+def _label_grid(
+    grid: Grid, height_m: npt.NDArray[np.float32], frame: Frame, config: PerceptionConfig
+) -> LabelImage:
+    surface = measure_surface(grid, frame.K, frame.T_base_camera[:3, :3], config)
+    patch_labels, number = find_patches(grid, surface)
+    borders = measure_borders(patch_labels, number, grid, surface)
+    patches = measure_facets(patch_labels, number, grid, surface, height_m)
+    clusters = contract(number, borders.pairs, lift_borders(borders, patches))
+
+    def figures() -> tuple[LabelImage, int]:
+        return clusters[patch_labels], int(clusters.max())
+
+    labels, count = figures()
+    facets = measure_facets(labels, count, grid, surface, height_m)
+    clusters = merge_insides(cluster_borders(borders, clusters), facets)[clusters]
+    labels, count = figures()
+    clusters = merge_behind(labels, patch_labels, clusters, patches, grid)[clusters]
+    labels, count = figures()
+    facets = measure_facets(labels, count, grid, surface, height_m)
+    distance = np.linalg.norm(facets.centre_m - frame.T_base_camera[:3, 3], axis=1)
+    cell_m = distance * grid.stride_px / float(frame.K[0, 0])
+    min_cells = config.min_object_area_m2 / np.maximum(cell_m, 1e-4) ** 2
+    clusters = merge_fragments(cluster_borders(borders, clusters), facets, min_cells)[clusters]
+    return np.asarray(clusters[patch_labels], dtype=np.int32)
+
+
+def _keep_objects(
+    labels: LabelImage, height_m: npt.NDArray[np.float32], config: PerceptionConfig
+) -> tuple[LabelImage, int]:
+    """Drop noise and what floats, and number the rest by size."""
+    count = int(labels.max()) + 1
+    cells = np.bincount(labels.ravel(), minlength=count)
     keep = []
     for i in range(1, count):
-        area = stats[i, cv2.CC_STAT_AREA]
-        if area < config.min_object_px:
+        if cells[i] < config.min_object_px:
             continue
-        member = labels == i
-        if float(np.percentile(height[member], 2)) > config.max_float_m:
+        if float(np.percentile(height_m[labels == i], 2)) > config.max_float_m and count == 2:
             continue
-        keep.append((int(area), i))
+        keep.append((int(cells[i]), i))
     keep.sort(reverse=True)
     table = np.zeros(count, np.int32)
     for new, (_, old) in enumerate(keep):

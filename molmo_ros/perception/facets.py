@@ -1,0 +1,93 @@
+"""Figures of patches and clusters: where they lie, how they are bent, what plane they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from molmo_ros.perception.patches import LabelImage
+from molmo_ros.perception.surface import Grid, Surface
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Facets:
+    """Figures per label 0..n (row 0 is unused).
+
+    Attributes:
+        cells: (n + 1,) grid cells.
+        centre_m: (n + 1, 3) mean point in the base frame.
+        centre_uv: (n + 1, 2) mean cell (column, row).
+        normal: (n + 1, 3) normal of the least squares plane, towards the camera's side.
+        residual_m: (n + 1,) root mean square distance from that plane.
+        top_m: (n + 1,) 98th percentile of height above the support.
+        bottom_m: (n + 1,) 2nd percentile of it.
+        hollow_rad: (n + 1,) mean signed bend of the inner cells: > 0 for the inside of a bowl, < 0 for a ball.
+    """
+
+    cells: npt.NDArray[np.int64]
+    centre_m: Array
+    centre_uv: Array
+    normal: Array
+    residual_m: Array
+    top_m: Array
+    bottom_m: Array
+    hollow_rad: Array
+
+
+def measure_facets(
+    labels: LabelImage, number: int, grid: Grid, surface: Surface, height_m: npt.NDArray[np.float32]
+) -> Facets:
+    """Measure every label of a label image.
+
+    Args:
+        labels: (h, w) labels 0..number.
+        number: The greatest label.
+        grid: Points.
+        surface: Normals and folds.
+        height_m: (h, w) height above the support [m].
+    """
+    size = number + 1
+    v, u = np.nonzero((labels > 0) & grid.known)
+    label = labels[v, u]
+    points = grid.points_m[v, u].astype(np.float64)
+    cells = np.bincount(label, minlength=size)
+    divisor = np.maximum(cells, 1)
+    centre = np.stack([np.bincount(label, points[:, k], size) for k in range(3)], axis=1) / divisor[:, None]
+    uv = np.stack([np.bincount(label, u, size), np.bincount(label, v, size)], axis=1) / divisor[:, None]
+    offset = points - centre[label]
+    moments = np.zeros((size, 3, 3))
+    for i in range(3):
+        for j in range(i, 3):
+            moments[:, i, j] = moments[:, j, i] = np.bincount(label, offset[:, i] * offset[:, j], size) / divisor
+    values, vectors = np.linalg.eigh(moments)
+    normal = vectors[:, :, 0]
+    normals = surface.normals[v, u]
+    mean_normal = np.stack([np.bincount(label, normals[:, k], size) for k in range(3)], axis=1)
+    normal = normal * np.where(np.einsum("ij,ij->i", normal, mean_normal) < 0, -1.0, 1.0)[:, None]
+    bend = (surface.valley - surface.ridge)[v, u]
+    edge = (surface.jump_right | surface.jump_down)[v, u] > 0
+    inner = np.where(edge, 0.0, 1.0)
+    hollow = np.bincount(label, bend * inner, size) / np.maximum(np.bincount(label, inner, size), 1)
+    top, bottom = np.zeros(size), np.zeros(size)
+    height = height_m[v, u]
+    order = np.lexsort((height, label))
+    start = np.searchsorted(label[order], np.arange(size))
+    ordered = height[order]
+    for k in range(1, size):
+        if cells[k]:
+            top[k] = ordered[start[k] + int(0.98 * (cells[k] - 1))]
+            bottom[k] = ordered[start[k] + int(0.02 * (cells[k] - 1))]
+    return Facets(
+        cells=cells,
+        centre_m=centre,
+        centre_uv=uv,
+        normal=normal,
+        residual_m=np.sqrt(np.maximum(values[:, 0], 0.0)),
+        top_m=top,
+        bottom_m=bottom,
+        hollow_rad=hollow,
+    )

@@ -1,0 +1,201 @@
+"""Clusters that are one object although no surface joins them: insides of vessels, parts behind others, fragments."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from molmo_ros.perception.cluster import border_weights
+from molmo_ros.perception.facets import Facets
+from molmo_ros.perception.patches import Borders, LabelImage
+from molmo_ros.perception.surface import Grid
+
+HOLLOW_RAD = 0.045
+RIM_TOLERANCE_M = 0.02
+COPLANAR_RAD = 0.17
+COPLANAR_M = 0.010
+MIN_FACET_CELLS = 20
+FLAT_RESIDUAL_M = 0.006
+FRAGMENT_SHARE = 0.3
+PROTRUSION_M = 0.012
+BRIDGE_SAMPLES = 24
+IN_FRONT_M = 0.01
+
+Array = npt.NDArray[np.float64]
+Clusters = npt.NDArray[np.int32]
+
+
+def lift_borders(borders: Borders, patches: Facets) -> Array:
+    """Border weights, where a valley between two patches of one plane counts as noise and binds."""
+    weights = border_weights(borders)
+    for row, (i, j) in enumerate(borders.pairs):
+        if borders.valley[row] and _coplanar(patches, int(i), int(j), COPLANAR_M):
+            weights[row] = borders.joined[row] + borders.valley[row] - 0.25 * borders.jump[row]
+    return weights
+
+
+def cluster_borders(borders: Borders, clusters: Clusters) -> Borders:
+    """The borders of clusters, summed over their patches."""
+    a, b = clusters[borders.pairs[:, 0]], clusters[borders.pairs[:, 1]]
+    apart = a != b
+    swap = a > b
+    nearer = np.where(swap, borders.jump - borders.first_nearer, borders.first_nearer)
+    low, high = np.minimum(a, b)[apart], np.maximum(a, b)[apart]
+    size = int(clusters.max()) + 1
+    unique, row = np.unique(low.astype(np.int64) * size + high, return_inverse=True)
+    count = len(unique)
+    return Borders(
+        pairs=np.stack([unique // size, unique % size], axis=1).astype(np.int32),
+        joined=np.bincount(row, borders.joined[apart], count),
+        valley=np.bincount(row, borders.valley[apart], count),
+        jump=np.bincount(row, borders.jump[apart], count),
+        first_nearer=np.bincount(row, nearer[apart], count),
+    )
+
+
+class Union:
+    """Disjoint sets of clusters 0..n."""
+
+    def __init__(self, number: int) -> None:
+        self.parent = list(range(number + 1))
+
+    def find(self, i: int) -> int:
+        """The representative of i's set."""
+        while self.parent[i] != i:
+            i = self.parent[i]
+        return i
+
+    def join(self, i: int, j: int) -> None:
+        """Make the sets of i and j one."""
+        a, b = self.find(i), self.find(j)
+        self.parent[max(a, b)] = min(a, b)
+
+    def table(self) -> Clusters:
+        """(n + 1,) compact new label of each cluster; 0 stays 0."""
+        roots = np.array([self.find(i) for i in range(len(self.parent))])
+        _, compact = np.unique(roots, return_inverse=True)
+        return compact.astype(np.int32)
+
+
+def merge_insides(borders: Borders, facets: Facets) -> Clusters:
+    """Join the inside of a vessel to its outside.
+
+    No convex object looks concave, so a cluster that does is the inside of something; its outside is the neighbour
+    that shares the longest border and reaches at least about as high.
+    """
+    number = len(facets.cells) - 1
+    hollow = facets.hollow_rad > HOLLOW_RAD
+    inside = Union(number)
+    for i, j in borders.pairs.tolist():
+        if hollow[i] and hollow[j]:
+            inside.join(i, j)
+    top: dict[int, float] = {}
+    for i in range(1, number + 1):
+        if hollow[i]:
+            root = inside.find(i)
+            top[root] = max(top.get(root, 0.0), float(facets.top_m[i]))
+    length: dict[tuple[int, int], float] = {}
+    for row, (i, j) in enumerate(borders.pairs.tolist()):
+        for a, b in ((i, j), (j, i)):
+            if hollow[a] and not hollow[b]:
+                key = (inside.find(a), b)
+                cells = float(borders.joined[row] + borders.valley[row] + borders.jump[row])
+                length[key] = length.get(key, 0.0) + cells
+    for root in top:
+        outer = [
+            (cells, b)
+            for (a, b), cells in length.items()
+            if a == root and facets.top_m[b] > top[root] - RIM_TOLERANCE_M
+        ]
+        if outer:
+            inside.join(root, max(outer)[1])
+    return inside.table()
+
+
+def merge_behind(
+    labels: LabelImage, patch_labels: LabelImage, clusters: Clusters, patches: Facets, grid: Grid
+) -> Clusters:
+    """Join clusters that show one plane on both sides of something in front of it.
+
+    Args:
+        labels: (h, w) cluster of each cell.
+        patch_labels: (h, w) patch of each cell.
+        clusters: (n + 1,) cluster of each patch.
+        patches: Figures of the patches.
+        grid: Depths.
+    """
+    number = int(clusters.max())
+    joined = Union(number)
+    flat = [
+        p
+        for p in range(1, len(patches.cells))
+        if patches.cells[p] >= MIN_FACET_CELLS and patches.residual_m[p] < FLAT_RESIDUAL_M
+    ]
+    for n, a in enumerate(flat):
+        for b in flat[n + 1 :]:
+            i, j = int(clusters[a]), int(clusters[b])
+            if joined.find(i) == joined.find(j) or not _coplanar(patches, a, b, COPLANAR_M):
+                continue
+            if _bridged(labels, i, j, patches, a, b, grid):
+                joined.join(i, j)
+    del patch_labels
+    return joined.table()
+
+
+def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clusters:
+    """Join small clusters that lie flush on, or hang at, a much larger neighbour.
+
+    Args:
+        borders: Borders of the clusters.
+        facets: Figures of the clusters.
+        min_cells: (n + 1,) cells below which a cluster is a fragment whatever it looks like.
+    """
+    number = len(facets.cells) - 1
+    union = Union(number)
+    for small in sorted(range(1, number + 1), key=lambda k: int(facets.cells[k])):
+        best, host = 0.0, 0
+        for row, (i, j) in enumerate(borders.pairs.tolist()):
+            if small not in {i, j}:
+                continue
+            other = j if i == small else i
+            cells = float(borders.joined[row] + borders.valley[row] + 0.5 * borders.jump[row])
+            if cells > best and facets.cells[other] > facets.cells[small]:
+                best, host = cells, other
+        if not host:
+            continue
+        tiny = facets.cells[small] < min_cells[small]
+        much_smaller = facets.cells[small] < FRAGMENT_SHARE * facets.cells[host]
+        hangs = facets.bottom_m[small] > 0.03 and facets.top_m[small] < facets.top_m[host] + 0.01
+        if tiny or (much_smaller and hangs and facets.cells[small] < 0.15 * facets.cells[host]):
+            union.join(small, host)
+    return union.table()
+
+
+def _coplanar(patches: Facets, a: int, b: int, tolerance_m: float) -> bool:
+    """Whether two patches are flat and lie in one plane."""
+    if min(patches.cells[a], patches.cells[b]) < MIN_FACET_CELLS:
+        return False
+    if max(patches.residual_m[a], patches.residual_m[b]) > FLAT_RESIDUAL_M:
+        return False
+    if patches.normal[a] @ patches.normal[b] < np.cos(COPLANAR_RAD):
+        return False
+    between = patches.centre_m[b] - patches.centre_m[a]
+    off = max(abs(float(patches.normal[a] @ between)), abs(float(patches.normal[b] @ between)))
+    return off < tolerance_m
+
+
+def _bridged(labels: LabelImage, i: int, j: int, patches: Facets, a: int, b: int, grid: Grid) -> bool:
+    """Whether all that is seen between two patches of a plane lies in front of the plane, or is unknown."""
+    t = np.linspace(0.0, 1.0, BRIDGE_SAMPLES)[:, None]
+    uv = np.rint(patches.centre_uv[a] * (1 - t) + patches.centre_uv[b] * t).astype(np.int64)
+    v = np.clip(uv[:, 1], 0, labels.shape[0] - 1)
+    u = np.clip(uv[:, 0], 0, labels.shape[1] - 1)
+    seen = labels[v, u]
+    own = (seen == i) | (seen == j)
+    unknown = ~grid.known[v, u]
+    share = patches.cells[a] / (patches.cells[a] + patches.cells[b])
+    normal = share * patches.normal[a] + (1 - share) * patches.normal[b]
+    middle = share * patches.centre_m[a] + (1 - share) * patches.centre_m[b]
+    in_front = (grid.points_m[v, u].astype(np.float64) - middle) @ normal > IN_FRONT_M
+    cover = ~own & (unknown | in_front)
+    return bool(np.all(own | cover) and np.any(cover & (seen > 0)))

@@ -1,0 +1,132 @@
+"""Surface patches, free of folds and jumps, and what their common borders say.
+
+A patch is never larger than an object as long as objects meet in a valley or a jump (convex objects do, wherever they
+touch). Which patches belong together is decided later from the borders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from molmo_ros.perception.surface import Grid, Surface
+
+LabelImage = npt.NDArray[np.int32]
+
+VALLEY_RAD = 0.22
+RIDGE_RAD = 0.5
+MIN_CORE_CELLS = 10
+REACH_CELLS = 2
+BORDER_VALLEY_RAD = 0.25
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Borders:
+    """Common borders of patch pairs i < j, one row per pair.
+
+    Attributes:
+        pairs: (B, 2) patch labels.
+        joined: (B,) cells where the surface goes on, flat or over a ridge.
+        valley: (B,) cells where it folds into a valley.
+        jump: (B,) cells where depth jumps.
+        first_nearer: (B,) of those, cells where patch i lies in front.
+    """
+
+    pairs: npt.NDArray[np.int32]
+    joined: npt.NDArray[np.float64]
+    valley: npt.NDArray[np.float64]
+    jump: npt.NDArray[np.float64]
+    first_nearer: npt.NDArray[np.float64]
+
+
+def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, int]:
+    """Label every foreground cell with its patch 1..n; 0 is the rest.
+
+    Returns:
+        (h, w) labels and n.
+    """
+    edge = (surface.valley > VALLEY_RAD) | (surface.ridge > RIDGE_RAD)
+    edge |= (surface.jump_right > 0) | (surface.jump_down > 0)
+    edge[:, 1:] |= surface.jump_right[:, :-1] > 0
+    edge[1:, :] |= surface.jump_down[:-1, :] > 0
+    core = (grid.mask > 0) & ~edge
+    opened = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= MIN_CORE_CELLS
+    large[0] = False
+    table = np.where(large, np.cumsum(large), 0).astype(np.int32)
+    seeds = table[labels]
+    number = int(large.sum())
+    seeds, number = _whole_islands(grid, surface, seeds, number)
+    return grow(seeds, grid.mask), number
+
+
+def _whole_islands(grid: Grid, surface: Surface, seeds: LabelImage, number: int) -> tuple[LabelImage, int]:
+    """Give foreground islands too small to hold a core one patch each."""
+    count, islands, stats, _ = cv2.connectedComponentsWithStats(grid.mask, connectivity=8)
+    held = np.zeros(count, dtype=bool)
+    held[np.unique(islands[seeds > 0])] = True
+    for island in range(1, count):
+        if not held[island] and stats[island, cv2.CC_STAT_AREA] >= MIN_CORE_CELLS:
+            number += 1
+            seeds[islands == island] = number
+    del surface
+    return seeds, number
+
+
+def grow(seeds: LabelImage, mask: npt.NDArray[np.uint8]) -> LabelImage:
+    """Give every unlabelled cell of the mask the label of the nearest seed."""
+    if not np.any(seeds):
+        return seeds
+    empty = (seeds == 0).astype(np.uint8)
+    _, nearest = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    table = np.zeros(int(nearest.max()) + 1, np.int32)
+    table[nearest[seeds > 0]] = seeds[seeds > 0]
+    return np.where(mask > 0, table[nearest], 0).astype(np.int32)
+
+
+def measure_borders(labels: LabelImage, number: int, grid: Grid, surface: Surface) -> Borders:
+    """Collect the borders between patches, measured across and down."""
+    keys, kinds, nearer = [], [], []
+    for axis, jump in ((1, surface.jump_right), (0, surface.jump_down)):
+        shift = (0, 1) if axis == 1 else (1, 0)
+        height, width = labels.shape
+        a = labels[: height - shift[0], : width - shift[1]]
+        b = labels[shift[0] :, shift[1] :]
+        v, u = np.nonzero((a != b) & (a > 0) & (b > 0))
+        i, j = a[v, u], b[v, u]
+        far_v0 = np.clip(v - shift[0] * (REACH_CELLS - 1), 0, height - 1)
+        far_u0 = np.clip(u - shift[1] * (REACH_CELLS - 1), 0, width - 1)
+        far_v1 = np.clip(v + shift[0] * REACH_CELLS, 0, height - 1)
+        far_u1 = np.clip(u + shift[1] * REACH_CELLS, 0, width - 1)
+        along = grid.points_m[far_v1, far_u1] - grid.points_m[far_v0, far_u0]
+        turn = surface.normals[far_v1, far_u1] - surface.normals[far_v0, far_u0]
+        length = np.linalg.norm(along, axis=1)
+        bend = np.einsum("ij,ij->i", along, turn) / np.maximum(length, 1e-6)
+        fold = np.maximum(surface.valley[v, u], surface.valley[v + shift[0], u + shift[1]])
+        jumped = jump[v, u] > 0
+        for step in (-1, 1):
+            sv = np.clip(v + step * shift[0], 0, height - 1)
+            su = np.clip(u + step * shift[1], 0, width - 1)
+            jumped |= jump[sv, su] > 0
+        valley = ~jumped & ((bend < -BORDER_VALLEY_RAD) | (fold > BORDER_VALLEY_RAD))
+        kind = np.where(jumped, 2, np.where(valley, 1, 0))
+        front = grid.depth_m[far_v0, far_u0] < grid.depth_m[far_v1, far_u1]
+        swap = i > j
+        low, high = np.where(swap, j, i), np.where(swap, i, j)
+        keys.append(low.astype(np.int64) * (number + 1) + high)
+        kinds.append(kind)
+        nearer.append(np.where(swap, ~front, front) & jumped)
+    key, kind, near = np.concatenate(keys), np.concatenate(kinds), np.concatenate(nearer)
+    unique, row = np.unique(key, return_inverse=True)
+    size = len(unique)
+    return Borders(
+        pairs=np.stack([unique // (number + 1), unique % (number + 1)], axis=1).astype(np.int32),
+        joined=np.bincount(row, weights=kind == 0, minlength=size),
+        valley=np.bincount(row, weights=kind == 1, minlength=size),
+        jump=np.bincount(row, weights=kind == 2, minlength=size),
+        first_nearer=np.bincount(row, weights=near, minlength=size),
+    )
