@@ -110,7 +110,7 @@ def _bottle(rng: Rng) -> tuple[list[Part], str]:
     r, h = rng.uniform(0.026, 0.032), rng.uniform(0.14, 0.185)
     neck, shoulder, cap = r * 0.42, h * 0.58, h * 0.88
     outline = [[0, 0], [r * 0.94, 0], [r, 0.004], [r, shoulder], [neck * 1.5, h * 0.73], [neck, h * 0.77], [neck, cap]]
-    surface = turned([*outline, [0, cap]])
+    surface = turned(np.array([*outline, [0, cap]]))
     slope = [
         hull(_ring(r, shoulder) + _ring(neck * 1.5, h * 0.73)),
         hull(_ring(neck * 1.5, h * 0.73) + _ring(neck, h * 0.77)),
@@ -244,7 +244,7 @@ KINDS: dict[str, Kind] = {
     "box": Kind(build=_box, nouns=("box",), family="block", mass_kg=(0.06, 0.16)),
     "book": Kind(build=_book, nouns=("book",), family="block", mass_kg=(0.08, 0.15), colours=_NOT_PALE),
     "wedge": Kind(build=_wedge, nouns=("wedge", "prism"), family="block"),
-    "l_block": Kind(build=_l_block, nouns=("L-shaped block",), family="block"),
+    "l_block": Kind(build=_l_block, nouns=("block",), family="block"),
     "ball": Kind(build=_ball, nouns=("ball",), family="ball", mass_kg=(0.03, 0.08)),
     "can": Kind(build=_can, nouns=("can", "tin"), family="can", mass_kg=(0.08, 0.2), colours=_NOT_PALE),
     "jar": Kind(build=_jar, nouns=("jar",), family="can", mass_kg=(0.08, 0.18), colours=_NOT_PALE),

@@ -129,7 +129,7 @@ class SimWorld:
     @property
     def stamp_ns(self) -> int:
         """The same in nanoseconds; a round multiple of the physics step."""
-        return int(round(float(self.data.time) / self.config.timestep_s)) * round(self.config.timestep_s * _NS)
+        return round(float(self.data.time) / self.config.timestep_s) * round(self.config.timestep_s * _NS)
 
     @property
     def arm_joint_names(self) -> tuple[str, ...]:
