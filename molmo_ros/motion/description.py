@@ -72,6 +72,7 @@ class RobotConfig:
         flange_frame: Last link of the arm.
         tcp_frame: Tool frame: between the finger tips, +z approach, +y closing.
         limits: Limits of the planned joints, in planning order.
+        hand_frame: The hand's body.
         gripper_joints: Finger joints.
         gripper_width_m: Opening when fully open [m].
         gripper_upper_m: Largest position of one finger joint [m].
@@ -86,6 +87,7 @@ class RobotConfig:
     flange_frame: str
     tcp_frame: str
     limits: JointLimits
+    hand_frame: str
     gripper_joints: tuple[str, ...]
     gripper_width_m: float
     gripper_upper_m: float
@@ -135,6 +137,7 @@ def load_robot(name: str | Path, *, prefix: str = "", xacro_arguments: Mapping[s
                 {prefix + joint: values for joint, values in data["joints"].items()},
                 velocity_tolerance=float(data.get("velocity_tolerance", 0.0)),
             ),
+            hand_frame=prefix + data.get("hand_frame", data["tcp_frame"]),
             gripper_joints=tuple(prefix + joint for joint in gripper.get("joints", [])),
             gripper_width_m=float(gripper.get("max_width", 0.0)),
             gripper_upper_m=float(gripper.get("upper", 0.0)),

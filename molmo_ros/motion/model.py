@@ -14,6 +14,7 @@ from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.core.geometry import Array, invert, is_transform
 from molmo_ros.motion.chain import SerialChain
 from molmo_ros.motion.description import RobotConfig, load_robot
+from molmo_ros.motion.errors import PlanningError
 from molmo_ros.motion.ik import STARTS, IKBatch, IKSolver
 from molmo_ros.motion.limits import JointLimits
 
@@ -70,7 +71,7 @@ class RobotModel:
         self._local = threading.local()
         data = self.model.createData()
         pin.framesForwardKinematics(self.model, data, self._q)
-        self._T_base_root = invert(data.oMf[self._base].homogeneous)
+        self.T_base_root = invert(data.oMf[self._base].homogeneous)
 
     @classmethod
     def from_config(cls, config: RobotConfig) -> RobotModel:
@@ -105,7 +106,7 @@ class RobotModel:
             raise MolmoRosError(ErrorCode.CONFIG_INVALID, f"the URDF has no link {frame}")
         data = self.data
         self._pin.forwardKinematics(self.model, data, self.full(q))
-        return np.asarray(self._T_base_root @ self._pin.updateFramePlacement(self.model, data, index).homogeneous)
+        return np.asarray(self.T_base_root @ self._pin.updateFramePlacement(self.model, data, index).homogeneous)
 
     def fk_batch(self, q: npt.NDArray[np.floating[Any]]) -> Array:
         """Tool poses (B, 4, 4) in the base frame at joint positions (B, N)."""
@@ -116,7 +117,7 @@ class RobotModel:
         J = self._pin.computeFrameJacobian(
             self.model, self.data, self.full(q), self._tcp, self._pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
         )[:, self._v_index]
-        R = self._T_base_root[:3, :3]
+        R = self.T_base_root[:3, :3]
         return np.vstack([R @ J[:3], R @ J[3:]])
 
     @cached_property
@@ -129,9 +130,9 @@ class RobotModel:
         reference = self._q.copy()
         reference[self._index] = 0.0
         pin.framesForwardKinematics(self.model, data, reference)
-        frames = [self._T_base_root @ data.oMi[i].homogeneous for i in ids]
+        frames = [self.T_base_root @ data.oMi[i].homogeneous for i in ids]
         placements = [frames[0], *(invert(a) @ b for a, b in zip(frames, frames[1:], strict=False))]
-        placements.append(invert(frames[-1]) @ self._T_base_root @ data.oMf[self._tcp].homogeneous)
+        placements.append(invert(frames[-1]) @ self.T_base_root @ data.oMf[self._tcp].homogeneous)
         for i in ids:
             motion = np.asarray(self.model.joints[i].createData().S).reshape(6, -1)[:, 0]
             sliding = not np.any(motion[3:])
@@ -163,7 +164,7 @@ class RobotModel:
             flip: Whether the pose turned by pi about its z (the same grasp for a parallel gripper) will do as well.
 
         Raises:
-            MolmoRosError: TARGET_UNREACHABLE or IK_FAILED.
+            PlanningError: TARGET_UNREACHABLE or IK_FAILED.
         """
         answers = self.ik_all(T_base_tcp, seed, margin=margin, restarts=restarts, flip=flip)
         return np.asarray(answers[0])
@@ -181,12 +182,12 @@ class RobotModel:
         """Like `ik`, but all solutions found (K, N), the nearest to the seed first; `every` looks from every start."""
         T = np.asarray(T_base_tcp, dtype=np.float64)
         if not is_transform(T):
-            raise MolmoRosError(ErrorCode.TARGET_UNREACHABLE, "the wanted tool pose is not a finite rigid transform")
+            raise PlanningError(ErrorCode.TARGET_UNREACHABLE, "the wanted tool pose is not a finite rigid transform")
         start = np.asarray(seed, dtype=np.float64)
         targets = [T, T @ np.diag([-1.0, -1.0, 1.0, 1.0])] if flip else [T]
         found, nearest = self._attempts([(goal, start) for goal in targets], margin)
         if not found and not restarts:
-            raise MolmoRosError(ErrorCode.IK_FAILED, "no joint positions near the present ones reach the wanted pose")
+            raise PlanningError(ErrorCode.IK_FAILED, "no joint positions near the present ones reach the wanted pose")
         if not found or every:
             table = [(goal, q) for goal in targets for q in self.solver.starts(goal, start, STARTS)]
             more, distance = self._attempts(table, margin, limit=None if every else 1)
@@ -234,11 +235,21 @@ class RobotModel:
         """
         return self.solver.solve_many(T_base_tcp, seed, margin=margin, rounds=rounds)
 
+    def ik_near(
+        self,
+        T_base_tcp: npt.NDArray[np.floating[Any]],
+        seed: npt.NDArray[np.floating[Any]],
+        *,
+        margin: float = IK_MARGIN,
+    ) -> Array | None:
+        """Joint positions (N,) reached by descending from the seed alone, or None: for steps along a path."""
+        return self._descend(np.asarray(T_base_tcp, dtype=np.float64), np.asarray(seed, dtype=np.float64), margin)[0]
+
     def _descend(self, T: Array, seed: Array, margin: float) -> tuple[Array | None, float]:
         """The single-pose descent of `IKSolver`, on Pinocchio: a few microseconds a step."""
         pin, model, data, solver = self._pin, self.model, self.data, self.solver
         lower, upper = self.limits.lower + margin, self.limits.upper - margin
-        goal = invert(self._T_base_root) @ T
+        goal = invert(self.T_base_root) @ T
         R_goal, p_goal = goal[:3, :3], goal[:3, 3]
         frame, columns = self._tcp, self._v_index
         full = self._q.copy()
@@ -269,14 +280,14 @@ class RobotModel:
         return None, float(np.linalg.norm(error[:3]))
 
 
-def _unreachable(distance_m: float, T: Array) -> MolmoRosError:
+def _unreachable(distance_m: float, T: Array) -> PlanningError:
     x, y, z = T[:3, 3]
     where = f"({x:.2f}, {y:.2f}, {z:.2f}) m"
     if distance_m > 0.01:
-        return MolmoRosError(
+        return PlanningError(
             ErrorCode.TARGET_UNREACHABLE, f"the target {where} is {distance_m:.2f} m beyond what the arm can reach"
         )
-    return MolmoRosError(ErrorCode.IK_FAILED, f"the arm cannot take the wanted orientation at {where}")
+    return PlanningError(ErrorCode.IK_FAILED, f"the arm cannot take the wanted orientation at {where}")
 
 
 def load_model(name: str = "fr3", *, prefix: str = "") -> RobotModel:

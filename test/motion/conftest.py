@@ -16,6 +16,6 @@ def model(robot):
     return RobotModel.from_config(robot)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ready(robot):
-    return robot.poses["ready"].copy()
+    return robot.poses["ready"]
