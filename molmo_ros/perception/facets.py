@@ -12,6 +12,8 @@ from molmo_ros.perception.surface import Grid, Surface
 
 Array = npt.NDArray[np.float64]
 
+TOP_BAND_M = 0.02
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Facets:
@@ -25,6 +27,8 @@ class Facets:
         residual_m: (n + 1,) root mean square distance from that plane.
         top_m: (n + 1,) 98th percentile of height above the support.
         bottom_m: (n + 1,) 2nd percentile of it.
+        facing_up: (n + 1,) mean vertical part of the normals near the top, 1 for a level top face.
+        span_u: (n + 1, 2) least and greatest column.
         hollow_rad: (n + 1,) mean signed bend of the inner cells: > 0 for the inside of a bowl, < 0 for a ball.
     """
 
@@ -35,11 +39,18 @@ class Facets:
     residual_m: Array
     top_m: Array
     bottom_m: Array
+    facing_up: Array
+    span_u: npt.NDArray[np.int64]
     hollow_rad: Array
 
 
 def measure_facets(
-    labels: LabelImage, number: int, grid: Grid, surface: Surface, height_m: npt.NDArray[np.float32]
+    labels: LabelImage,
+    number: int,
+    grid: Grid,
+    surface: Surface,
+    height_m: npt.NDArray[np.float32],
+    up: npt.NDArray[np.float64],
 ) -> Facets:
     """Measure every label of a label image.
 
@@ -49,6 +60,7 @@ def measure_facets(
         grid: Points.
         surface: Normals and folds.
         height_m: (h, w) height above the support [m].
+        up: (3,) the support's normal in the base frame.
     """
     size = number + 1
     v, u = np.nonzero((labels > 0) & grid.known)
@@ -81,6 +93,12 @@ def measure_facets(
         if cells[k]:
             top[k] = ordered[start[k] + int(0.98 * (cells[k] - 1))]
             bottom[k] = ordered[start[k] + int(0.02 * (cells[k] - 1))]
+    upper = height > top[label] - TOP_BAND_M
+    vertical = (normals @ up) * upper
+    low, high = np.full(size, labels.shape[1]), np.zeros(size, np.int64)
+    np.minimum.at(low, label, u)
+    np.maximum.at(high, label, u)
+    facing_up = np.bincount(label, vertical, size) / np.maximum(np.bincount(label, upper, size), 1)
     return Facets(
         cells=cells,
         centre_m=centre,
@@ -89,5 +107,7 @@ def measure_facets(
         residual_m=np.sqrt(np.maximum(values[:, 0], 0.0)),
         top_m=top,
         bottom_m=bottom,
+        facing_up=facing_up,
+        span_u=np.stack([low, high], axis=1),
         hollow_rad=hollow,
     )

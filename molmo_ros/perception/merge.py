@@ -11,7 +11,12 @@ from molmo_ros.perception.patches import Borders, LabelImage
 from molmo_ros.perception.surface import Grid
 
 HOLLOW_RAD = 0.045
+SHORT_CONTACT = 0.2
 RIM_TOLERANCE_M = 0.02
+NO_TOP = 0.8
+RIM_CELLS = 4
+HIDDEN_FOOT_M = 0.02
+INSIDE_SHARE = 0.6
 COPLANAR_RAD = 0.17
 COPLANAR_M = 0.010
 MIN_FACET_CELLS = 20
@@ -26,8 +31,14 @@ Clusters = npt.NDArray[np.int32]
 
 
 def lift_borders(borders: Borders, patches: Facets) -> Array:
-    """Border weights, where a valley between two patches of one plane counts as noise and binds."""
+    """Border weights with two corrections.
+
+    A valley between two patches of one plane is noise and binds. A contact of a few cells between large patches binds
+    nothing: faces of one object share an edge about as long as they are wide.
+    """
     weights = border_weights(borders)
+    size = np.sqrt(np.minimum(patches.cells[borders.pairs[:, 0]], patches.cells[borders.pairs[:, 1]]))
+    weights[(weights > 0) & (borders.joined < SHORT_CONTACT * size)] = 0.0
     for row, (i, j) in enumerate(borders.pairs):
         if borders.valley[row] and _coplanar(patches, int(i), int(j), COPLANAR_M):
             weights[row] = borders.joined[row] + borders.valley[row] - 0.25 * borders.jump[row]
@@ -84,7 +95,7 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
     that shares the longest border and reaches at least about as high.
     """
     number = len(facets.cells) - 1
-    hollow = facets.hollow_rad > HOLLOW_RAD
+    hollow = (facets.hollow_rad > HOLLOW_RAD) | _behind_rim(borders, facets)
     inside = Union(number)
     for i, j in borders.pairs.tolist():
         if hollow[i] and hollow[j]:
@@ -112,14 +123,33 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
     return inside.table()
 
 
-def merge_behind(
-    labels: LabelImage, patch_labels: LabelImage, clusters: Clusters, patches: Facets, grid: Grid
-) -> Clusters:
+def _behind_rim(borders: Borders, facets: Facets) -> npt.NDArray[np.bool_]:
+    """Clusters seen over the rim of a neighbour, as high as it, without a top face: the far wall of a cup.
+
+    Seen from above, whatever stands behind a thing and shows over it shows its own top; the far wall of a cup has none.
+    """
+    found = np.zeros(len(facets.cells), dtype=bool)
+    for row, (i, j) in enumerate(borders.pairs.tolist()):
+        if borders.jump[row] < 0.5 * (borders.jump[row] + borders.joined[row] + borders.valley[row]):
+            continue
+        back, front = (j, i) if borders.first_nearer[row] > 0.5 * borders.jump[row] else (i, j)
+        found[back] |= (
+            facets.centre_uv[back, 1] < facets.centre_uv[front, 1]
+            and facets.facing_up[back] < NO_TOP
+            and facets.span_u[back, 0] >= facets.span_u[front, 0] - RIM_CELLS
+            and facets.span_u[back, 1] <= facets.span_u[front, 1] + RIM_CELLS
+            and abs(facets.top_m[back] - facets.top_m[front]) < RIM_TOLERANCE_M
+            and facets.bottom_m[back] > HIDDEN_FOOT_M
+            and facets.cells[back] < INSIDE_SHARE * facets.cells[front]
+        )
+    return found
+
+
+def merge_behind(labels: LabelImage, clusters: Clusters, patches: Facets, grid: Grid) -> Clusters:
     """Join clusters that show one plane on both sides of something in front of it.
 
     Args:
         labels: (h, w) cluster of each cell.
-        patch_labels: (h, w) patch of each cell.
         clusters: (n + 1,) cluster of each patch.
         patches: Figures of the patches.
         grid: Depths.
@@ -138,7 +168,6 @@ def merge_behind(
                 continue
             if _bridged(labels, i, j, patches, a, b, grid):
                 joined.join(i, j)
-    del patch_labels
     return joined.table()
 
 

@@ -20,7 +20,11 @@ VALLEY_RAD = 0.22
 RIDGE_RAD = 0.5
 MIN_CORE_CELLS = 10
 REACH_CELLS = 2
+GROW_STEPS = 4
+LIKE_DEPTH_M = 0.03
 BORDER_VALLEY_RAD = 0.25
+FAR_JUMP_M = 0.025
+FAR_JUMP_SHARE = 0.03
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,11 +46,11 @@ class Borders:
     first_nearer: npt.NDArray[np.float64]
 
 
-def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, int]:
+def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, LabelImage, int]:
     """Label every foreground cell with its patch 1..n; 0 is the rest.
 
     Returns:
-        (h, w) labels and n.
+        (h, w) labels, (h, w) labels of the patches' cores alone, which no edge blurs, and n.
     """
     edge = (surface.valley > VALLEY_RAD) | (surface.ridge > RIDGE_RAD)
     edge |= (surface.jump_right > 0) | (surface.jump_down > 0)
@@ -61,7 +65,7 @@ def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, int]:
     seeds = table[labels]
     number = int(large.sum())
     seeds, number = _whole_islands(grid, surface, seeds, number)
-    return grow(seeds, grid.mask), number
+    return grow(seeds, grid, surface), seeds, number
 
 
 def _whole_islands(grid: Grid, surface: Surface, seeds: LabelImage, number: int) -> tuple[LabelImage, int]:
@@ -77,15 +81,33 @@ def _whole_islands(grid: Grid, surface: Surface, seeds: LabelImage, number: int)
     return seeds, number
 
 
-def grow(seeds: LabelImage, mask: npt.NDArray[np.uint8]) -> LabelImage:
-    """Give every unlabelled cell of the mask the label of the nearest seed."""
-    if not np.any(seeds):
-        return seeds
-    empty = (seeds == 0).astype(np.uint8)
-    _, nearest = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    table = np.zeros(int(nearest.max()) + 1, np.int32)
-    table[nearest[seeds > 0]] = seeds[seeds > 0]
-    return np.where(mask > 0, table[nearest], 0).astype(np.int32)
+def grow(seeds: LabelImage, grid: Grid, surface: Surface) -> LabelImage:
+    """Extend labels to all cells of the mask: first along the surface, then to the nearest label of like depth."""
+    labels = seeds.copy()
+    free_right = surface.jump_right[:, :-1] == 0
+    free_down = surface.jump_down[:-1, :] == 0
+    open_cell = grid.mask > 0
+    for _ in range(GROW_STEPS):
+        for to, source, free in (
+            (np.s_[:, 1:], np.s_[:, :-1], free_right),
+            (np.s_[:, :-1], np.s_[:, 1:], free_right),
+            (np.s_[1:, :], np.s_[:-1, :], free_down),
+            (np.s_[:-1, :], np.s_[1:, :], free_down),
+        ):
+            take = (labels[to] == 0) & free & open_cell[to]
+            labels[to] = np.where(take, labels[source], labels[to])
+    left = open_cell & (labels == 0)
+    if not np.any(left) or not np.any(labels):
+        return labels
+    _, nearest = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    source = np.zeros(int(nearest.max()) + 1, np.int64)
+    source[nearest[labels > 0]] = np.flatnonzero(labels > 0)
+    at = source[nearest[left]]
+    like = np.abs(grid.depth_m.ravel()[at] - grid.depth_m[left]) < LIKE_DEPTH_M
+    labels[left] = np.where(like, labels.ravel()[at], 0)
+    return labels
 
 
 def measure_borders(labels: LabelImage, number: int, grid: Grid, surface: Surface) -> Borders:
@@ -112,6 +134,8 @@ def measure_borders(labels: LabelImage, number: int, grid: Grid, surface: Surfac
             sv = np.clip(v + step * shift[0], 0, height - 1)
             su = np.clip(u + step * shift[1], 0, width - 1)
             jumped |= jump[sv, su] > 0
+        across = np.abs(grid.depth_m[far_v1, far_u1] - grid.depth_m[far_v0, far_u0])
+        jumped |= across > np.maximum(FAR_JUMP_M, FAR_JUMP_SHARE * grid.depth_m[v, u])
         valley = ~jumped & ((bend < -BORDER_VALLEY_RAD) | (fold > BORDER_VALLEY_RAD))
         kind = np.where(jumped, 2, np.where(valley, 1, 0))
         front = grid.depth_m[far_v0, far_u0] < grid.depth_m[far_v1, far_u1]

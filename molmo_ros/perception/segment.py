@@ -52,31 +52,32 @@ def label_instances(
     stride, (x0, y0) = grid.stride_px, grid.origin_px
     rows, columns = grid.depth_m.shape
     area = np.s_[y0 : y0 + rows * stride, x0 : x0 + columns * stride]
-    coarse = _label_grid(grid, np.ascontiguousarray(height[area][::stride, ::stride]), frame, config)
+    coarse = _label_grid(grid, np.ascontiguousarray(height[area][::stride, ::stride]), frame, plane, config)
     fine = cv2.resize(coarse.astype(np.int16), None, fx=stride, fy=stride, interpolation=cv2.INTER_NEAREST)
     labels[area] = np.where(mask[area] > 0, fine, 0)
     return _keep_objects(labels, height, config)
 
 
 def _label_grid(
-    grid: Grid, height_m: npt.NDArray[np.float32], frame: Frame, config: PerceptionConfig
+    grid: Grid, height_m: npt.NDArray[np.float32], frame: Frame, plane: Plane, config: PerceptionConfig
 ) -> LabelImage:
+    up = plane.normal
     surface = measure_surface(grid, frame.K, frame.T_base_camera[:3, :3], config)
-    patch_labels, number = find_patches(grid, surface)
+    patch_labels, cores, number = find_patches(grid, surface)
     borders = measure_borders(patch_labels, number, grid, surface)
-    patches = measure_facets(patch_labels, number, grid, surface, height_m)
+    patches = measure_facets(cores, number, grid, surface, height_m, up)
     clusters = contract(number, borders.pairs, lift_borders(borders, patches))
 
     def figures() -> tuple[LabelImage, int]:
         return clusters[patch_labels], int(clusters.max())
 
     labels, count = figures()
-    facets = measure_facets(labels, count, grid, surface, height_m)
+    facets = measure_facets(labels, count, grid, surface, height_m, up)
     clusters = merge_insides(cluster_borders(borders, clusters), facets)[clusters]
     labels, count = figures()
-    clusters = merge_behind(labels, patch_labels, clusters, patches, grid)[clusters]
+    clusters = merge_behind(labels, clusters, patches, grid)[clusters]
     labels, count = figures()
-    facets = measure_facets(labels, count, grid, surface, height_m)
+    facets = measure_facets(labels, count, grid, surface, height_m, up)
     distance = np.linalg.norm(facets.centre_m - frame.T_base_camera[:3, 3], axis=1)
     cell_m = distance * grid.stride_px / float(frame.K[0, 0])
     min_cells = config.min_object_area_m2 / np.maximum(cell_m, 1e-4) ** 2
