@@ -82,7 +82,7 @@ setup(
         "ompl>=1.7,<3",
         "ruckig>=0.14,<1",
         "rosbags>=0.10,<0.12",
-        "mcap>=1.2,<2",
+        "mcap>=1.6,<2",
         "zstandard>=0.22,<1",
         "transforms3d>=0.4,<0.5",
         "typer>=0.12,<1",
