@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_LENGTH = 1 << 16
@@ -61,11 +61,12 @@ class ExpressionError(ValueError):
     """The expression cannot be evaluated; the message is one sentence."""
 
 
-def evaluate(expression: str) -> Any:
+def evaluate(expression: str, names: Mapping[str, Any] | None = None) -> Any:
     """Evaluate an expression of a launch file.
 
     Args:
         expression: Python syntax, restricted as the module says.
+        names: values that the expression may use; of a message also its fields.
 
     Returns:
         The value.
@@ -77,7 +78,7 @@ def evaluate(expression: str) -> Any:
         raise ExpressionError("the expression is too long")
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-        return _value(tree.body)
+        return _Evaluator(names or {}).value(tree.body)
     except ExpressionError:
         raise
     except SyntaxError as error:
@@ -88,38 +89,90 @@ def evaluate(expression: str) -> Any:
         raise ExpressionError(f"'{expression}' fails: {error}") from error
 
 
-def _value(node: ast.expr) -> Any:
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.Name(id=name):
-            return _named(name)
-        case ast.BoolOp(op=op, values=values):
-            return _boolean(op, values)
-        case ast.UnaryOp(op=op, operand=operand):
-            return _UNARY[type(op)](_value(operand))
-        case ast.BinOp(left=left, op=op, right=right):
-            return _binary(op, _value(left), _value(right))
-        case ast.Compare(left=left, ops=ops, comparators=comparators):
-            return _compare(_value(left), ops, comparators)
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            return _value(body) if _value(test) else _value(orelse)
-        case ast.List(elts=elements):
-            return [_value(element) for element in elements]
-        case ast.Tuple(elts=elements):
-            return tuple(_value(element) for element in elements)
-        case ast.Set(elts=elements):
-            return {_value(element) for element in elements}
-        case ast.Dict(keys=keys, values=values) if all(key is not None for key in keys):
-            return {_value(key): _value(value) for key, value in zip(keys, values, strict=True) if key is not None}
-        case ast.Subscript(value=value, slice=index):
-            return _value(value)[_index(index)]
-        case ast.Attribute(value=ast.Name(id="math"), attr=name):
-            return _math(name)
-        case ast.Call(func=function, args=arguments, keywords=[]):
-            return _call(function, [_value(argument) for argument in arguments])
-        case _:
-            raise ExpressionError(f"'{ast.unparse(node)}' is not allowed in $(eval ...)")
+class _Evaluator:
+    """Walks an expression's tree."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self.names = names
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return self.names[name] if name in self.names else _named(name)
+            case ast.BoolOp(op=op, values=values):
+                return self._boolean(op, values)
+            case ast.UnaryOp(op=op, operand=operand):
+                return _UNARY[type(op)](self.value(operand))
+            case ast.BinOp(left=left, op=op, right=right):
+                return _binary(op, self.value(left), self.value(right))
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                return self._compare(self.value(left), ops, comparators)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self.value(body) if self.value(test) else self.value(orelse)
+            case ast.List(elts=elements):
+                return [self.value(element) for element in elements]
+            case ast.Tuple(elts=elements):
+                return tuple(self.value(element) for element in elements)
+            case ast.Set(elts=elements):
+                return {self.value(element) for element in elements}
+            case ast.Dict(keys=keys, values=values) if all(key is not None for key in keys):
+                pairs = zip(keys, values, strict=True)
+                return {self.value(key): self.value(value) for key, value in pairs if key is not None}
+            case ast.Subscript(value=value, slice=index):
+                return self.value(value)[self._index(index)]
+            case ast.Attribute(value=ast.Name(id="math"), attr=name):
+                return _math(name)
+            case ast.Attribute(value=owner, attr=name) if self.names:
+                return _field(self.value(owner), name)
+            case ast.Call(func=function, args=arguments, keywords=[]):
+                return self._call(function, [self.value(argument) for argument in arguments])
+            case _:
+                raise ExpressionError(f"'{ast.unparse(node)}' is not allowed in $(eval ...)")
+
+    def _boolean(self, op: ast.boolop, values: list[ast.expr]) -> Any:
+        result: Any = None
+        for value in values:
+            result = self.value(value)
+            if bool(result) is isinstance(op, ast.Or):
+                break
+        return result
+
+    def _compare(self, left: Any, ops: list[ast.cmpop], comparators: list[ast.expr]) -> bool:
+        for op, comparator in zip(ops, comparators, strict=True):
+            right = self.value(comparator)
+            if not _COMPARE[type(op)](left, right):
+                return False
+            left = right
+        return True
+
+    def _index(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Slice):
+            return slice(*(None if part is None else self.value(part) for part in (node.lower, node.upper, node.step)))
+        return self.value(node)
+
+    def _call(self, function: ast.expr, arguments: list[Any]) -> Any:
+        match function:
+            case ast.Name(id=name) if name in _FUNCTIONS:
+                return _FUNCTIONS[name](*arguments)
+            case ast.Name(id=name) if name in _MATH:
+                return _math(name)(*arguments)
+            case ast.Attribute(value=ast.Name(id="math"), attr=name):
+                return _math(name)(*arguments)
+            case ast.Attribute(value=owner, attr=name) if name in _STRING_METHODS:
+                text = self.value(owner)
+                if isinstance(text, str):
+                    return _bounded(getattr(text, name)(*arguments))
+        raise ExpressionError(f"'{ast.unparse(function)}(...)' is not allowed in $(eval ...)")
+
+
+def _field(owner: Any, name: str) -> Any:
+    if name.startswith("_") or not hasattr(owner, "get_fields_and_field_types"):
+        raise ExpressionError(f"'.{name}' is not a field of a message")
+    if name not in owner.get_fields_and_field_types():
+        raise ExpressionError(f"the message has no field '{name}'")
+    return getattr(owner, name)
 
 
 def _named(name: str) -> Any:
@@ -136,15 +189,6 @@ def _math(name: str) -> Any:
     return _MATH[name]
 
 
-def _boolean(op: ast.boolop, values: list[ast.expr]) -> Any:
-    result: Any = None
-    for value in values:
-        result = _value(value)
-        if bool(result) is isinstance(op, ast.Or):
-            break
-    return result
-
-
 def _binary(op: ast.operator, left: Any, right: Any) -> Any:
     function = _BINARY.get(type(op))
     if function is None:
@@ -153,45 +197,15 @@ def _binary(op: ast.operator, left: Any, right: Any) -> Any:
         raise ExpressionError("the power is too large for $(eval ...)")
     if isinstance(op, ast.Mult):
         for sequence, times in ((left, right), (right, left)):
-            if (
-                isinstance(sequence, str | list | tuple)
-                and isinstance(times, int)
-                and len(sequence) * times > MAX_LENGTH
-            ):
-                raise ExpressionError("the repetition is too long for $(eval ...)")
+            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+                if len(sequence) * times > MAX_LENGTH:
+                    raise ExpressionError("the repetition is too long for $(eval ...)")
     if isinstance(op, ast.Mod) and isinstance(left, str | bytes):
         raise ExpressionError("text formatting with % is not allowed in $(eval ...)")
     return function(left, right)
 
 
-def _compare(left: Any, ops: list[ast.cmpop], comparators: list[ast.expr]) -> bool:
-    for op, comparator in zip(ops, comparators, strict=True):
-        right = _value(comparator)
-        if not _COMPARE[type(op)](left, right):
-            return False
-        left = right
-    return True
-
-
-def _index(node: ast.expr) -> Any:
-    if isinstance(node, ast.Slice):
-        return slice(*(None if part is None else _value(part) for part in (node.lower, node.upper, node.step)))
-    return _value(node)
-
-
-def _call(function: ast.expr, arguments: list[Any]) -> Any:
-    match function:
-        case ast.Name(id=name) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](*arguments)
-        case ast.Name(id=name) if name in _MATH:
-            return _math(name)(*arguments)
-        case ast.Attribute(value=ast.Name(id="math"), attr=name):
-            return _math(name)(*arguments)
-        case ast.Attribute(value=owner, attr=name) if name in _STRING_METHODS:
-            text = _value(owner)
-            if isinstance(text, str):
-                result = getattr(text, name)(*arguments)
-                if isinstance(result, str | list) and len(result) > MAX_LENGTH:
-                    raise ExpressionError("the text is too long for $(eval ...)")
-                return result
-    raise ExpressionError(f"'{ast.unparse(function)}(...)' is not allowed in $(eval ...)")
+def _bounded(result: Any) -> Any:
+    if isinstance(result, str | list) and len(result) > MAX_LENGTH:
+        raise ExpressionError("the text is too long for $(eval ...)")
+    return result
