@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from molmo_ros.core import geometry as geo
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim import colours
+from molmo_ros.sim.hulls import hull_order
 from molmo_ros.sim.parts import Part, at, box, capsule, cylinder, hull, outline_points, turned, vessel
 
 Rng = np.random.Generator
@@ -34,7 +36,7 @@ class ObjectModel:
         mass_kg: Mass.
         friction: Sliding friction of its surface.
         size_m: Extents along its x, y, z [m].
-        footprint_m: (N, 2) points whose hull is its outline seen from above [m].
+        footprint_m: (N, 2) corners of its convex outline seen from above, anticlockwise [m].
         inside: "in" or "on" where things can be put, "" where not.
     """
 
@@ -48,10 +50,17 @@ class ObjectModel:
     footprint_m: Array = field(default_factory=lambda: np.zeros((0, 2)))
     inside: str = ""
 
-    @property
+    @cached_property
     def radius_m(self) -> float:
         """Radius of the circle around its origin that holds its footprint [m]."""
         return float(np.linalg.norm(self.footprint_m, axis=1).max())
+
+    @cached_property
+    def inner_radius_m(self) -> float:
+        """Radius of the circle around its origin that its footprint holds; 0 where it does not hold the origin [m]."""
+        edges = np.roll(self.footprint_m, -1, axis=0) - self.footprint_m
+        outward = np.column_stack([edges[:, 1], -edges[:, 0]]) / np.linalg.norm(edges, axis=1, keepdims=True)
+        return max(0.0, float(np.einsum("ij,ij->i", outward, self.footprint_m).min()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +299,7 @@ def make(kind: str, colour: str, rng: Rng) -> ObjectModel:
         mass_kg=float(rng.uniform(*entry.mass_kg)),
         friction=float(rng.uniform(0.7, 1.0)),
         size_m=(float(size[0]), float(size[1]), float(size[2])),
-        footprint_m=points[:, :2] - middle[:2],
+        footprint_m=hull_order(points[:, :2] - middle[:2]),
         inside=entry.inside,
     )
 

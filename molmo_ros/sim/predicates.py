@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from molmo_ros.core import geometry as geo
 from molmo_ros.sim.assembly import OBJECT_PREFIX, TABLE
+from molmo_ros.sim.hulls import hull_gap_m
 from molmo_ros.sim.parts import outline_points
 from molmo_ros.sim.rendering import load_mujoco
-from molmo_ros.sim.scene import hull_gap_m
 from molmo_ros.sim.world import SimWorld
 
 Array = npt.NDArray[np.float64]

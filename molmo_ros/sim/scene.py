@@ -10,6 +10,7 @@ import numpy.typing as npt
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim import objects
 from molmo_ros.sim.config import WorldConfig
+from molmo_ros.sim.hulls import polygon_gap_m
 
 Array = npt.NDArray[np.float64]
 
@@ -72,7 +73,7 @@ class PlacedObject:
 
     @property
     def outline_m(self) -> Array:
-        """(N, 2) footprint points in the base frame [m]."""
+        """(N, 2) corners of its footprint in the base frame [m], anticlockwise."""
         c, s = np.cos(self.yaw_rad), np.sin(self.yaw_rad)
         return np.asarray(self.model.footprint_m @ np.array([[c, s], [-s, c]]) + self.xy_m)
 
@@ -92,47 +93,6 @@ class SceneModel:
     seed: int = 0
     table_rgb: tuple[float, float, float] = TABLE_RGB[0]
     light: tuple[float, float, float] = (-0.2, 0.1, -1.0)
-
-
-def hull_order(points: Array) -> Array:
-    """(M, 2) corners of the convex hull of (N, 2) points, anticlockwise (Andrew's monotone chain)."""
-    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
-
-    def half(sequence: Array) -> list[Array]:
-        chain: list[Array] = []
-        for p in sequence:
-            while len(chain) > 1:
-                a, b = chain[-1] - chain[-2], p - chain[-1]
-                if a[0] * b[1] - a[1] * b[0] > 1e-15:
-                    break
-                chain.pop()
-            chain.append(p)
-        return chain[:-1]
-
-    return np.array(half(ordered) + half(ordered[::-1]))
-
-
-def hull_gap_m(a: Array, b: Array) -> float:
-    """Distance between the convex hulls of two sets of (N, 2) points [m]; 0 where they overlap."""
-    first, second = hull_order(a), hull_order(b)
-    for one, other in ((first, second), (second, first)):
-        edges = np.roll(one, -1, axis=0) - one
-        outward = np.column_stack([edges[:, 1], -edges[:, 0]])
-        offsets = np.einsum("ij,ij->i", outward, one)
-        if np.any((other @ outward.T - offsets).min(axis=0) > 0):
-            break
-    else:
-        return 0.0
-    return min(_points_to_edges_m(first, second), _points_to_edges_m(second, first))
-
-
-def _points_to_edges_m(points: Array, polygon: Array) -> float:
-    start = polygon
-    edge = np.roll(polygon, -1, axis=0) - start
-    length2 = np.maximum(np.einsum("ij,ij->i", edge, edge), 1e-18)
-    offset = points[:, None, :] - start[None]
-    t = np.clip(np.einsum("ijk,jk->ij", offset, edge) / length2, 0.0, 1.0)
-    return float(np.linalg.norm(offset - t[..., None] * edge[None], axis=2).min())
 
 
 def build_scene(spec: SceneSpec, seed: int, config: WorldConfig) -> SceneModel:
@@ -193,7 +153,9 @@ def _apart(a: PlacedObject, b: PlacedObject, clearance_m: float) -> bool:
     centres = float(np.linalg.norm(a.xy_m - b.xy_m))
     if centres > a.model.radius_m + b.model.radius_m + clearance_m:
         return True
-    return hull_gap_m(a.outline_m, b.outline_m) >= clearance_m
+    if centres < a.model.inner_radius_m + b.model.inner_radius_m + clearance_m:
+        return False
+    return polygon_gap_m(a.outline_m, b.outline_m) >= clearance_m
 
 
 DEMO = SceneSpec(

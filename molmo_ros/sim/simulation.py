@@ -28,6 +28,7 @@ CONTROL_PERIOD_S = 0.01
 TRACKING_LIMIT_RAD = 0.12
 """A joint this far from its target has met something: a real arm would stop in a reflex."""
 
+_BRAKE_S = 0.08
 _SETTLE_RAD = 0.004
 _SETTLE_S = 0.5
 _STALL_M_S = 0.002
@@ -47,6 +48,8 @@ class _Arm:
     previous: Array | None = None
     target: Array | None = None
     target_s: float = 0.0
+    brake_velocity: Array | None = None
+    brake_s: float = 0.0
     result: MotionResult | None = None
 
 
@@ -164,8 +167,17 @@ class Simulation:
         self._arm = _Arm(hold=wanted, previous=before, target=wanted, target_s=self.world.time_s)
 
     def hold(self) -> None:
-        """Stops the arm where it is."""
-        self._arm = _Arm(hold=self.world.arm_positions)
+        """Brakes the arm evenly to a stand, within 80 ms, and holds it there."""
+        self._arm = self._braking()
+
+    def _braking(self, result: MotionResult | None = None) -> _Arm:
+        velocity = self.world.arm_velocities
+        return _Arm(
+            hold=self.world.arm_positions + velocity * _BRAKE_S / 2,
+            brake_velocity=velocity,
+            brake_s=self.world.time_s,
+            result=result,
+        )
 
     @property
     def motion(self) -> MotionResult | None:
@@ -225,6 +237,11 @@ class Simulation:
             position = arm.previous + share * (arm.target - arm.previous)
             velocity = (arm.target - arm.previous) / CONTROL_PERIOD_S if share < 1.0 else rest
             acceleration = rest
+        elif arm.brake_velocity is not None and now - arm.brake_s < _BRAKE_S:
+            left = _BRAKE_S - (now - arm.brake_s)
+            velocity = arm.brake_velocity * left / _BRAKE_S
+            position = arm.hold - velocity * left / 2
+            acceleration = -arm.brake_velocity / _BRAKE_S
         else:
             position, velocity, acceleration = arm.hold, rest, rest
         self.world.command_arm(position, velocity, acceleration)
@@ -247,7 +264,7 @@ class Simulation:
                 code=ErrorCode.TRACKING_ERROR,
                 message=f"the arm is {error:.3f} rad off its trajectory; it has met something",
             )
-            self._arm = _Arm(hold=self.world.arm_positions, result=result)
+            self._arm = self._braking(result)
             return
         end = arm.trajectory.positions[-1]
         if elapsed >= arm.trajectory.duration_s and (

@@ -13,7 +13,7 @@ from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.core.robot import JointState
 from molmo_ros.core.types import Frame
 from molmo_ros.motion.description import load_robot
-from molmo_ros.sim.assembly import OBJECT_PREFIX, compile_model
+from molmo_ros.sim.assembly import OBJECT_PREFIX, compile_model, quaternion_wxyz
 from molmo_ros.sim.config import WorldConfig, load_world_config
 from molmo_ros.sim.contacts import ContactLog
 from molmo_ros.sim.depth_noise import DepthNoise
@@ -107,6 +107,20 @@ class SimWorld:
         self.data.ctrl[self._ctrl] = q
         self._mujoco.mj_forward(self.model, self.data)
 
+    def place_object(self, name: str, T_base_object: Array) -> None:
+        """Puts an object somewhere at rest, at once.
+
+        Raises:
+            MolmoRosError: CONFIG_INVALID when the scene has no such object.
+        """
+        self.object_state(name)
+        joint = self.model.jnt(OBJECT_PREFIX + name)
+        address, dof = int(joint.qposadr[0]), int(joint.dofadr[0])
+        self.data.qpos[address : address + 3] = T_base_object[:3, 3]
+        self.data.qpos[address + 3 : address + 7] = quaternion_wxyz(T_base_object[:3, :3])
+        self.data.qvel[dof : dof + 6] = 0.0
+        self._mujoco.mj_forward(self.model, self.data)
+
     def _settle(self) -> None:
         steps = round(_SETTLE_STEP_S / self.config.timestep_s)
         speed = 0.0
@@ -158,6 +172,11 @@ class SimWorld:
     def arm_positions(self) -> Array:
         """(7,) measured arm joints [rad]."""
         return np.asarray(self.data.qpos[self._qpos[self._arm]].copy())
+
+    @property
+    def arm_velocities(self) -> Array:
+        """(7,) measured rates of the arm joints [rad/s]."""
+        return np.asarray(self.data.qvel[self._dof[self._arm]].copy())
 
     @property
     def width_m(self) -> float:
