@@ -1,0 +1,1 @@
+"""Molmo2: pointing, tracking, free text and answer probabilities on transformers' own classes."""
