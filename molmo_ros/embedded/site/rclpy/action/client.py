@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
+from unique_identifier_msgs.msg import UUID
+
 from rclpy.action.handles import ActionClientHandle, take_response
 from rclpy.executors import await_or_execute
 from rclpy.qos import QoSProfile, qos_profile_action_status_default, qos_profile_services_default
 from rclpy.task import Future
 from rclpy.type_support import check_for_type_support
 from rclpy.waitable import NumberOfEntities, Waitable
-from unique_identifier_msgs.msg import UUID
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup

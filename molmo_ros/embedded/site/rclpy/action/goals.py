@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from action_msgs.msg import GoalStatus
+
 from rclpy.impl.errors import RCLError
 
 _ACTIVE = frozenset((GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING, GoalStatus.STATUS_CANCELING))

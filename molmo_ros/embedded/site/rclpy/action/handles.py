@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from action_msgs.msg import GoalInfo, GoalStatus, GoalStatusArray
 from action_msgs.srv import CancelGoal
+
+from molmo_ros.embedded.transport import keys
 from rclpy.action.goals import Goal, stamp_ns
 from rclpy.impl.clocks import Clock, Timer
 from rclpy.impl.errors import RCLError
 from rclpy.impl.handle import Handle
 from rclpy.impl.services import Client, Service
 from rclpy.impl.topics import Publisher, Subscription
-
-from molmo_ros.embedded.transport import keys
 
 if TYPE_CHECKING:
     from rclpy.impl.node import Node

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from action_msgs.msg import GoalInfo, GoalStatus
 from action_msgs.srv import CancelGoal
+
 from rclpy.action.goals import Goal, GoalEvent
 from rclpy.action.handles import ActionServerHandle, take_request
 from rclpy.executors import await_or_execute

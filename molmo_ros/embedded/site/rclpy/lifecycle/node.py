@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifecycle_msgs.msg import State, Transition, TransitionDescription
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
+
 from rclpy.impl.errors import RCLError
 from rclpy.lifecycle.managed_entity import ManagedEntity
 from rclpy.lifecycle.publisher import LifecyclePublisher

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
+
 from rclpy.impl.errors import RCLError
 from rclpy.impl.handle import Handle
 from rclpy.impl.qos import rmw_qos_profile_t

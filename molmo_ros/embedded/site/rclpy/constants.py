@@ -1,0 +1,3 @@
+"""Constants of rclpy."""
+
+S_TO_NS = 1_000_000_000

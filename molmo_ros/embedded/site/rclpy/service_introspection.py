@@ -1,0 +1,5 @@
+"""How much of a service's calls is published."""
+
+from rclpy.impl.introspection import ServiceIntrospectionState
+
+__all__ = ["ServiceIntrospectionState"]

@@ -1,0 +1,133 @@
+"""Zenoh's configuration from ROS's and rmw_zenoh's environment variables.
+
+``docs/explanation/embedded-transport.md`` explains how peers meet without a router.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import zenoh
+
+MEETING_PORT = 7447
+"""Where rmw_zenoh's router listens; without one, the first embedded peer of the machine does."""
+
+SHM_THRESHOLD_BYTES = 16_384
+SHM_POOL_BYTES = 64 * 1024 * 1024
+LEASE_MS = 4_000
+"""A peer that falls silent without closing its socket is dropped after this time."""
+
+MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
+
+
+def resolve_domain_id(environ: Mapping[str, str] = os.environ) -> int:
+    """``ROS_DOMAIN_ID`` as a number, 0 when unset.
+
+    Raises:
+        ValueError: It is set to something other than a number of 0 or more.
+    """
+    text = environ.get("ROS_DOMAIN_ID", "").strip()
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"ROS_DOMAIN_ID must be a number of 0 or more, not {text!r}")
+    return int(text)
+
+
+def discovery_range(environ: Mapping[str, str] = os.environ) -> str:
+    """``LOCALHOST`` (the default here), ``SUBNET`` or ``OFF``, from ROS's two variables."""
+    if environ.get("ROS_LOCALHOST_ONLY", "0").strip() == "1":
+        return "LOCALHOST"
+    chosen = environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "").strip().upper()
+    if chosen in ("SUBNET", "OFF", "LOCALHOST"):
+        return chosen
+    return "LOCALHOST"
+
+
+def static_peers(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """``ROS_STATIC_PEERS`` (separated by ``;``) as Zenoh endpoints."""
+    hosts = (host.strip() for host in environ.get("ROS_STATIC_PEERS", "").split(";"))
+    return [
+        host if "/" in host else f"tcp/{host if ':' in host else f'{host}:{MEETING_PORT}'}" for host in hosts if host
+    ]
+
+
+def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Settings of a session nobody configured, by Zenoh's configuration path."""
+    reach = discovery_range(environ)
+    host = "[::]" if reach == "SUBNET" else "127.0.0.1"
+    meeting = f"tcp/127.0.0.1:{MEETING_PORT}"
+    listen = [f"tcp/{host}:0", f"tcp/{host}:{MEETING_PORT}"]
+    retry = {"period_init_ms": 250, "period_max_ms": 1000, "period_increase_factor": 2}
+    return {
+        "mode": "peer",
+        "listen/endpoints": [] if reach == "OFF" else listen,
+        "listen/timeout_ms": -1,
+        "listen/exit_on_failure": False,
+        "listen/retry": retry,
+        "connect/endpoints": [*([] if reach == "OFF" else [meeting]), *static_peers(environ)],
+        "connect/timeout_ms": -1,
+        "connect/exit_on_failure": False,
+        "connect/retry": {**retry, "period_max_ms": 2000},
+        "scouting/delay": 1,
+        "scouting/multicast/enabled": reach == "SUBNET",
+        "scouting/gossip/enabled": reach != "OFF",
+        "scouting/gossip/target": {"router": ["router", "peer"], "peer": ["router", "peer"]},
+        "scouting/gossip/autoconnect": {"router": [], "peer": ["router", "peer"]},
+        "timestamping/enabled": {"router": True, "peer": True, "client": True},
+        "transport/link/tx/lease": LEASE_MS,
+        "transport/link/tx/keep_alive": 4,
+        "transport/link/rx/max_message_size": MAX_MESSAGE_BYTES,
+        "transport/shared_memory/enabled": environ.get("MOLMO_ROS_SHARED_MEMORY", "1") != "0",
+        "transport/shared_memory/transport_optimization": {
+            "enabled": True,
+            "pool_size": SHM_POOL_BYTES,
+            "message_size_threshold": SHM_THRESHOLD_BYTES,
+        },
+    }
+
+
+def overrides(text: str) -> list[tuple[str, str]]:
+    """Split ``ZENOH_CONFIG_OVERRIDE`` (``path=json5;path=json5``) into pairs.
+
+    Raises:
+        ValueError: A part has no ``=``, no path or no value.
+    """
+    pairs = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        path, separator, value = (piece.strip() for piece in part.partition("="))
+        if not (separator and path and value):
+            raise ValueError(f"ZENOH_CONFIG_OVERRIDE: expected path=value, got {part!r}")
+        pairs.append((path, value))
+    return pairs
+
+
+def build(environ: Mapping[str, str] = os.environ) -> zenoh.Config:
+    """The session configuration: a file if one is named, else ours, then the overrides.
+
+    Raises:
+        ValueError: The named file is missing, or an override is malformed or not accepted.
+    """
+    import zenoh
+
+    uri = environ.get("ZENOH_SESSION_CONFIG_URI", "").strip()
+    if uri:
+        path = Path(uri.removeprefix("file://"))
+        if not path.is_file():
+            raise ValueError(f"ZENOH_SESSION_CONFIG_URI names no file: {uri}")
+        conf = zenoh.Config.from_file(str(path))
+    else:
+        conf = zenoh.Config()
+        for key, value in defaults(environ).items():
+            conf.insert_json5(key, json.dumps(value))
+    for key, text in overrides(environ.get("ZENOH_CONFIG_OVERRIDE", "")):
+        try:
+            conf.insert_json5(key, text)
+        except zenoh.ZError as error:
+            raise ValueError(f"ZENOH_CONFIG_OVERRIDE: {key}={text} is not accepted: {error}") from error
+    return conf
