@@ -39,7 +39,7 @@ for name in SHARED_TREES:
 
 extras = {
     "sim": ["mujoco>=3.2,<5"],
-    "runtime": ["eclipse-zenoh>=1.10,<2"],
+    "runtime": ["eclipse-zenoh>=1.10,<2", "xxhash>=3.4,<4"],
     "models": [
         "torch>=2.4,<3",
         "transformers>=5.5,<6",

@@ -71,7 +71,7 @@ class Session:
             import zenoh
         except ImportError as error:
             raise TransportError(
-                "The embedded ROS runtime needs Eclipse Zenoh: pip install 'molmo_ros[embedded]'."
+                "The embedded ROS runtime needs Eclipse Zenoh: pip install 'molmo_ros[runtime]'."
             ) from error
         self.domain_id = domain_id
         self.graph = Graph()
