@@ -229,3 +229,30 @@ def test_every_shipped_interface_can_be_made():
             assert typesys.type_hash(interface).startswith("RIHS01_")
             if typesys.is_message(interface):
                 assert typesys.deserialize(typesys.serialize(interface()), interface) == interface()
+
+
+def test_an_idl_file_is_read_where_there_is_no_other(package):
+    (package / "srv" / "Tell.idl").write_text(
+        "module my_defs { module srv {\n"
+        "  module Tell_Request_Constants { const uint8 LOUD = 3; };\n"
+        "  struct Tell_Request { sequence<double, 3> words; my_defs::msg::Leaf leaf; };\n"
+        "  struct Tell_Response { boolean heard; };\n};};\n"
+    )
+    tell = typesys.get_interface("my_defs/srv/Tell")
+    assert tell.Request.LOUD == 3
+    assert tell.Request.get_fields_and_field_types() == {"words": "sequence<double, 3>", "leaf": "my_defs/Leaf"}
+    assert tell.Response().heard is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense {",
+        "module my_defs { module msg { struct Other { boolean a; }; }; };",
+        "module my_defs { module msg { struct Odd { wchar a; }; }; };",
+    ],
+)
+def test_an_idl_file_that_cannot_be_used_is_refused(package, text):
+    (package / "msg" / "Odd.idl").write_text(text)
+    with pytest.raises(DefinitionError, match="my_defs/msg/Odd"):
+        typesys.get_interface("my_defs/msg/Odd")

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .errors import DefinitionError, UnknownInterfaceError
+from .idl import parse_idl
 from .model import InterfaceDef, MessageDef
 from .parse import MAX_DEFINITION_CHARS, parse_action, parse_message, parse_service
 from .store import STORE_PACKAGES, store_message, store_names
@@ -98,7 +99,8 @@ class Sources:
         found = {
             path.stem
             for root in self.roots(package)
-            for path in (root / kind).glob(f"*.{kind}")
+            for ending in (kind, "idl")
+            for path in (root / kind).glob(f"*.{ending}")
             if _NAME.fullmatch(path.stem)
         }
         if kind == "msg" and package in STORE_PACKAGES:
@@ -110,9 +112,10 @@ class Sources:
         if kind not in KINDS or _NAME.fullmatch(name) is None or not self.has_package(package):
             return None
         for root in self.roots(package):
-            path = root / kind / f"{name}.{kind}"
-            if path.is_file():
-                return path
+            for ending in (kind, "idl"):
+                path = root / kind / f"{name}.{ending}"
+                if path.is_file():
+                    return path
         return None
 
     def definition(self, fullname: str) -> InterfaceDef:
@@ -143,7 +146,8 @@ class Sources:
         package, kind, name = split_name(fullname)
         path = self.path(package, kind, name)
         if path is not None:
-            return _PARSERS[kind](fullname, _read(path))
+            parse = parse_idl if path.suffix == ".idl" else _PARSERS[kind]
+            return parse(fullname, _read(path))
         message = store_message(fullname) if kind == "msg" else None
         if message is None:
             raise UnknownInterfaceError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .model import BASIC_SIZES, Constant, Field, FieldType, MessageDef
+from .model import BASIC_SIZES, EMPTY_MEMBER, Constant, Field, FieldType, MessageDef
 from .parse import MSG_TO_IDL
 
 STORE_PACKAGES = frozenset(
@@ -40,8 +40,6 @@ STORE_PACKAGES = frozenset(
 )
 """The packages of the store, known without importing it."""
 
-_EMPTY_MEMBER = "structure_needs_at_least_one_member"
-
 
 @lru_cache(maxsize=1)
 def _fielddefs() -> dict[str, Any]:
@@ -63,12 +61,17 @@ def store_message(fullname: str) -> MessageDef | None:
     entry = _fielddefs().get(fullname)
     if entry is None:
         return None
+    return message_from_entry(fullname, entry)
+
+
+def message_from_entry(fullname: str, entry: tuple[Any, Any]) -> MessageDef:
+    """A message definition from the constants and fields that `rosbags` holds of it."""
     constants, fields = entry
     return MessageDef(
         fullname=fullname,
         constants=tuple(Constant(name=name, base=MSG_TO_IDL[base], value=value) for name, base, value in constants),
         fields=tuple(
-            Field(name=name.rstrip("_"), type=_field_type(desc)) for name, desc in fields if name != _EMPTY_MEMBER
+            Field(name=name.rstrip("_"), type=_field_type(desc)) for name, desc in fields if name != EMPTY_MEMBER
         ),
     )
 
