@@ -34,7 +34,7 @@ class PerceptionConfig:
     workspace_min_m: tuple[float, float, float] | None = None
     workspace_max_m: tuple[float, float, float] | None = None
     max_depth_m: float = 3.0
-    min_height_m: float = 0.006
+    min_height_m: float = 0.0045
     noise_floor_m: float = 0.001
     noise_slope: float = 0.002
     min_object_area_m2: float = 3e-4

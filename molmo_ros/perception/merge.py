@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +15,9 @@ HOLLOW_RAD = 0.045
 SHORT_CONTACT = 0.2
 RIM_TOLERANCE_M = 0.02
 NO_TOP = 0.8
+RIM_REACH_CELLS = 3
+MIN_HOLE_CELLS = 30
+MIN_HOLE_KNOWN = 0.5
 RIM_CELLS = 4
 HIDDEN_FOOT_M = 0.02
 INSIDE_SHARE = 0.6
@@ -123,6 +127,47 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
     return inside.table()
 
 
+def merge_rims(labels: LabelImage, facets: Facets, grid: Grid) -> Clusters:
+    """Join the pieces of a rim around something low: plates, trays and bowls whose bottom is all but the support.
+
+    Args:
+        labels: (h, w) cluster of each cell.
+        facets: Figures of the clusters.
+        grid: What is known.
+    """
+    union = Union(len(facets.cells) - 1)
+    closed = cv2.morphologyEx((labels > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
+    height, width = labels.shape
+    reach = 2 * RIM_REACH_CELLS + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    for hole in range(1, count):
+        x, y, w, h = stats[hole, :4].tolist()
+        if stats[hole, cv2.CC_STAT_AREA] < MIN_HOLE_CELLS or x == 0 or y == 0 or x + w == width or y + h == height:
+            continue
+        area = np.s_[
+            max(0, y - RIM_REACH_CELLS) : y + h + RIM_REACH_CELLS, max(0, x - RIM_REACH_CELLS) : x + w + RIM_REACH_CELLS
+        ]
+        inner = (holes[area] == hole).astype(np.uint8)
+        if np.mean(grid.known[area][inner > 0]) < MIN_HOLE_KNOWN:
+            continue
+        ring = labels[area][(cv2.dilate(inner, kernel) > 0) & (inner == 0)]
+        around, cells = np.unique(ring[ring > 0], return_counts=True)
+        if len(around) < 2:
+            continue
+        top = _weighted_median(facets.top_m[around], cells)
+        rim = [int(k) for k in around if facets.top_m[k] < top + RIM_TOLERANCE_M and facets.bottom_m[k] < top]
+        for other in rim[1:]:
+            union.join(rim[0], other)
+    return union.table()
+
+
+def _weighted_median(values: Array, weights: npt.NDArray[np.int64]) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
+
+
 def _behind_rim(borders: Borders, facets: Facets) -> npt.NDArray[np.bool_]:
     """Clusters seen over the rim of a neighbour, as high as it, without a top face: the far wall of a cup.
 
@@ -187,7 +232,7 @@ def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clust
             if small not in {i, j}:
                 continue
             other = j if i == small else i
-            cells = float(borders.joined[row] + borders.valley[row] + 0.5 * borders.jump[row])
+            cells = float(borders.joined[row] + borders.valley[row])
             if cells > best and facets.cells[other] > facets.cells[small]:
                 best, host = cells, other
         if not host:

@@ -10,30 +10,50 @@ from molmo_ros.core.scene import Plane
 from molmo_ros.core.types import Frame
 from molmo_ros.perception.cluster import contract
 from molmo_ros.perception.config import PerceptionConfig
-from molmo_ros.perception.facets import measure_facets
+from molmo_ros.perception.facets import Facets, measure_facets
 from molmo_ros.perception.merge import (
     cluster_borders,
     lift_borders,
     merge_behind,
     merge_fragments,
     merge_insides,
+    merge_rims,
 )
 from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
+
+SMOOTH_PX = 5
+CLIP_M = 0.03
+TOP_FLOORS = 1.5
 
 
 def foreground(
     cloud: npt.NDArray[np.float32], frame: Frame, plane: Plane, config: PerceptionConfig
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Pixels clearly above the support, and the height of every pixel above it [m]."""
+    """Pixels above the support, and the height of every pixel above it [m].
+
+    A pixel counts when the mean height around it is above the floor, so that the floor can lie lower than single
+    readings allow, and its own height is not at odds with that.
+    """
     a, b, c = (float(v) for v in plane.normal)
     height = cv2.transform(cloud, np.array([[a, b, c, -plane.offset_m]]))
-    floor = 3.0 * config.noise_slope * frame.depth_m * frame.depth_m + config.min_height_m
+    known = (height == height).astype(np.float32)
+    clipped = cv2.min(cv2.patchNaNs(height.copy(), 0.0), CLIP_M)
+    window = (SMOOTH_PX, SMOOTH_PX)
+    total = cv2.boxFilter(clipped, -1, window, normalize=False)
+    count = cv2.boxFilter(known, -1, window, normalize=False)
+    floor = floor_m(frame.depth_m, config)
     with np.errstate(invalid="ignore"):
-        mask = (height > floor).astype(np.uint8)
+        mask = ((total > floor * count) & (height > 0.6 * floor)).astype(np.uint8)
     if config.workspace_min_m is not None and config.workspace_max_m is not None:
         mask &= cv2.inRange(cloud, config.workspace_min_m, config.workspace_max_m) & 1
     return mask, height
+
+
+def floor_m(depth_m: npt.NDArray[np.float32], config: PerceptionConfig) -> npt.NDArray[np.float32]:
+    """Height above which a smoothed reading is not the support [m]."""
+    floor = np.float32(config.noise_slope) * depth_m * depth_m + np.float32(config.min_height_m)
+    return np.asarray(floor, dtype=np.float32)
 
 
 def label_instances(
@@ -55,7 +75,7 @@ def label_instances(
     coarse = _label_grid(grid, np.ascontiguousarray(height[area][::stride, ::stride]), frame, plane, config)
     fine = cv2.resize(coarse.astype(np.int16), None, fx=stride, fy=stride, interpolation=cv2.INTER_NEAREST)
     labels[area] = np.where(mask[area] > 0, fine, 0)
-    return _keep_objects(labels, height, config)
+    return _keep_objects(labels, height, floor_m(frame.depth_m, config), config)
 
 
 def _label_grid(
@@ -71,9 +91,15 @@ def _label_grid(
     def figures() -> tuple[LabelImage, int]:
         return clusters[patch_labels], int(clusters.max())
 
+    def facets_of() -> Facets:
+        now, number_now = figures()
+        return measure_facets(now, number_now, grid, surface, height_m, up)
+
     labels, count = figures()
     facets = measure_facets(labels, count, grid, surface, height_m, up)
     clusters = merge_insides(cluster_borders(borders, clusters), facets)[clusters]
+    labels, count = figures()
+    clusters = merge_rims(labels, facets_of(), grid)[clusters]
     labels, count = figures()
     clusters = merge_behind(labels, clusters, patches, grid)[clusters]
     labels, count = figures()
@@ -86,7 +112,10 @@ def _label_grid(
 
 
 def _keep_objects(
-    labels: LabelImage, height_m: npt.NDArray[np.float32], config: PerceptionConfig
+    labels: LabelImage,
+    height_m: npt.NDArray[np.float32],
+    floor: npt.NDArray[np.float32],
+    config: PerceptionConfig,
 ) -> tuple[LabelImage, int]:
     """Drop noise and what floats, and number the rest by size."""
     count = int(labels.max()) + 1
@@ -95,7 +124,8 @@ def _keep_objects(
     for i in range(1, count):
         if cells[i] < config.min_object_px:
             continue
-        if float(np.percentile(height_m[labels == i], 2)) > config.max_float_m and count == 2:
+        member = labels == i
+        if float(np.percentile(height_m[member], 95)) < TOP_FLOORS * float(np.median(floor[member])):
             continue
         keep.append((int(cells[i]), i))
     keep.sort(reverse=True)
