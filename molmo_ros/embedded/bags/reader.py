@@ -15,6 +15,7 @@ from .storage import FileReader, open_reader, storage_of
 
 _NUMBER = re.compile(r"\d+")
 _EVENT_SUFFIX = "/_service_event"
+MAX_MESSAGE_BYTES = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,8 @@ class BagReader:
             found = replace(
                 found,
                 custom_data=self._described.custom_data,
+                compression_format=self._described.compression_format,
+                compression_mode=self._described.compression_mode,
                 ros_distro=self._described.ros_distro,
             )
         return found
@@ -116,8 +119,20 @@ class BagReader:
         """
         if start_ns is None:
             start_ns = NO_START_NS if reverse else 0
-        readers = reversed(self._readers) if reverse else self._readers
-        for reader in readers:
+        if self._is_compressed_by_message:
+            yield from map(_decompressed, self._stored_messages(selection, start_ns, reverse))
+        else:
+            yield from self._stored_messages(selection, start_ns, reverse)
+
+    @property
+    def _is_compressed_by_message(self) -> bool:
+        described = self._described
+        return described is not None and described.compression_mode.upper() == "MESSAGE"
+
+    def _stored_messages(
+        self, selection: TopicFilter | None, start_ns: int, reverse: bool
+    ) -> Iterator[BagMessage]:
+        for reader in reversed(self._readers) if reverse else self._readers:
             topics = None
             if selection is not None:
                 names = [topic.name for topic in reader.info().topics]
@@ -138,6 +153,17 @@ class BagReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _decompressed(message: BagMessage) -> BagMessage:
+    """Undo rosbag2's compression of single messages."""
+    import zstandard
+
+    try:
+        data = zstandard.decompress(message.data, max_output_size=MAX_MESSAGE_BYTES)
+    except zstandard.ZstdError as error:
+        raise BagError(f"A message of {message.topic} cannot be decompressed: {error}.") from error
+    return message._replace(data=data)
 
 
 def merge_infos(infos: list[BagInfo]) -> BagInfo:
@@ -173,10 +199,10 @@ def _files_of(path: Path) -> tuple[list[Path], BagInfo | None]:
         raise BagError(f"There is no bag {path}.")
     if (path / METADATA_FILE).is_file():
         info = read_metadata(path)
-        if info.compression_mode.upper() in {"FILE", "MESSAGE"} and info.compression_format:
+        if info.compression_mode.upper() == "FILE":
             raise BagError(
-                f"{path} is compressed by {info.compression_mode.lower()}, which only rosbag2 "
-                "can undo: convert it there."
+                f"The files of {path} are compressed as a whole: decompress them with "
+                f"{info.compression_format} and reindex the bag."
             )
         paths = [path / Path(file.path).name for file in info.files]
         if paths and all(file.is_file() for file in paths):

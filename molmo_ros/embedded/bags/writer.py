@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
+import zstandard
+
 from .definitions import definition_of
 from .errors import BagError, RecordingError
 from .metadata import write_metadata
@@ -32,6 +34,7 @@ class BagWriter:
         cache_bytes: Write from another thread, up to so much behind; 0 to write at once.
         chunk_bytes: Size of MCAP chunks; 0 for 1 MiB.
         custom_data: Free entries of metadata.yaml.
+        message_compression: Compress every message by itself (zstd), as rosbag2 can.
 
     Raises:
         BagError: The folder exists or an argument makes no sense.
@@ -49,6 +52,7 @@ class BagWriter:
         cache_bytes: int = 0,
         chunk_bytes: int = 0,
         custom_data: Mapping[str, str] | None = None,
+        message_compression: bool = False,
     ) -> None:
         self.folder = Path(uri)
         self._storage = require_storage(storage)
@@ -57,6 +61,7 @@ class BagWriter:
         self._max_file_duration_ns = max_file_duration_ns
         self._chunk_bytes = chunk_bytes
         self._custom_data = dict(custom_data or {})
+        self._message_compression = message_compression
         self._lock = threading.RLock()
         self._topics: dict[str, tuple[Topic, Definition]] = {}
         self._counts: dict[str, int] = {}
@@ -124,6 +129,8 @@ class BagWriter:
             BagError: The topic was not announced or the bag is closed.
             RecordingError: Nothing can be written any more.
         """
+        if self._message_compression:
+            data = zstandard.compress(data)
         message = BagMessage(topic, data, log_ns, log_ns if publish_ns is None else publish_ns)
         if topic not in self._topics:
             raise BagError(f"Topic '{topic}' has not been created in this bag: create it first.")
@@ -222,6 +229,8 @@ class BagWriter:
             topics=tuple(topic for topic, _ in self._topics.values()),
             counts=dict(self._counts),
             files=tuple(files),
+            compression_format="zstd" if self._message_compression else "",
+            compression_mode="MESSAGE" if self._message_compression else "",
             custom_data=self._custom_data,
             ros_distro=os.environ.get("ROS_DISTRO", ""),
         )

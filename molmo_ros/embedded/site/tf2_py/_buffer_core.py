@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from geometry_msgs.msg import TransformStamped
+from rclpy.time import Time
 
 from . import _report
 from ._cache import Sample, StaticCache, TimeCache
@@ -29,10 +32,6 @@ from ._rotation import (
     scale,
     subtract,
 )
-
-if TYPE_CHECKING:
-    from geometry_msgs.msg import TransformStamped
-    from rclpy.time import Time
 
 DEFAULT_CACHE_NS = 10 * 10**9
 NORMALIZATION_TOLERANCE = 10e-3
@@ -178,8 +177,6 @@ class BufferCore:
 
     def get_latest_common_time(self, target_frame: str, source_frame: str) -> Time:
         """Return the newest time at which every link between two frames is known."""
-        from rclpy.time import Time
-
         _require_names(target_frame, source_frame)
         for name in (target_frame, source_frame):
             self._require_known_name("get_latest_common_time", name)
@@ -461,8 +458,6 @@ def _compose(links: list[Sample], stamp_ns: int) -> _Pose:
 
 
 def _to_message(pose: _Pose, target_frame: str, source_frame: str) -> TransformStamped:
-    from geometry_msgs.msg import TransformStamped
-
     message = TransformStamped()
     message.header.frame_id = target_frame
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(pose.stamp_ns, 10**9)
