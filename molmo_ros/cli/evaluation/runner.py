@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import time
@@ -169,8 +170,8 @@ def run_suite(plan: EvalPlan, make_solver: Callable[[WorldConfig], Solver], jobs
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(plan, make_solver)) as pool:
-        waiting = [pool.submit(_run_in_worker, index) for index in range(plan.episodes)]
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        waiting = [pool.submit(_run_in_worker, plan, make_solver, index) for index in range(plan.episodes)]
         try:
             for done in as_completed(waiting):
                 yield done.result()
@@ -199,13 +200,11 @@ class _Worker:
         )
 
 
-_workers: dict[int, _Worker] = {}
-"""The worker of this process, made by the pool's initialiser."""
+@functools.cache
+def _worker(plan: EvalPlan, make_solver: Callable[[WorldConfig], Solver]) -> _Worker:
+    """The worker of this process; the stack is made once."""
+    return _Worker(plan, make_solver)
 
 
-def _begin(plan: EvalPlan, make_solver: Callable[[WorldConfig], Solver]) -> None:
-    _workers[os.getpid()] = _Worker(plan, make_solver)
-
-
-def _run_in_worker(index: int) -> Finished:
-    return _workers[os.getpid()](index)
+def _run_in_worker(plan: EvalPlan, make_solver: Callable[[WorldConfig], Solver], index: int) -> Finished:
+    return _worker(plan, make_solver)(index)
