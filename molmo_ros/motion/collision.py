@@ -156,6 +156,13 @@ class CollisionWorld:
         self._others: dict[str, float] = {}
         self._ready: tuple[Any, Any, Any] | None = None
         self._margin_set = np.nan
+        self._things: frozenset[str] = frozenset()
+
+    @property
+    def things(self) -> frozenset[str]:
+        """Names of what is around the robot: the support, obstacles, the point cloud."""
+        self._build()
+        return self._things
 
     @classmethod
     def from_config(cls, model: RobotModel, config: RobotConfig, *, margin_m: float = MARGIN_M) -> CollisionWorld:
@@ -247,6 +254,7 @@ class CollisionWorld:
             tree = coal.makeOctree(self._points, self._voxel_m)
             surroundings.append(add(CLOUD, 0, 0, self._T_root_base, tree))
         pairs += [(i, j) for j in surroundings for i in moving]
+        self._things = frozenset(names[j] for j in surroundings)
         for i, j in pairs:
             shapes.addCollisionPair(pin.CollisionPair(i, j))
         self._ready = shapes, shapes.createData(), names
@@ -274,15 +282,19 @@ class CollisionWorld:
 
     def contact(self, q: npt.NDArray[np.floating[Any]], *, margin_m: float | None = None) -> str:
         """A clause such as "fr3_hand touches the support"; empty when nothing touches."""
+        pair = self.touching(q, margin_m=margin_m)
+        return "" if pair is None else f"{pair[0]} touches {pair[1]}"
+
+    def touching(self, q: npt.NDArray[np.floating[Any]], *, margin_m: float | None = None) -> tuple[str, str] | None:
+        """Names of the first two things found to touch, or None; the second is not a link when it is a thing."""
         shapes, data, names = self._prepare(margin_m)
         full = self.model.full(q, self._others)
-        if not self._pin.computeCollisions(self.model.model, self.model.data, shapes, data, full, False):
-            return ""
-        for k, result in enumerate(data.collisionResults):
-            if result.isCollision():
-                pair = shapes.collisionPairs[k]
-                return f"{names[pair.first]} touches {names[pair.second]}"
-        return ""
+        if not self._pin.computeCollisions(self.model.model, self.model.data, shapes, data, full, True):
+            return None
+        # Pairs are visited in order up to the first hit; results after it are left from earlier calls.
+        hit = next(k for k, result in enumerate(data.collisionResults) if result.isCollision())
+        pair = shapes.collisionPairs[hit]
+        return names[pair.first], names[pair.second]
 
     def clearance(self, q: npt.NDArray[np.floating[Any]]) -> Clearance:
         """The nearest pair of things at joint positions q (N,), without any margin."""

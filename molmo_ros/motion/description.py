@@ -76,6 +76,8 @@ class RobotConfig:
         gripper_joints: Finger joints.
         gripper_width_m: Opening when fully open [m].
         gripper_upper_m: Largest position of one finger joint [m].
+        workspace_lower_m: (3,) lowest tool position [m].
+        workspace_upper_m: (3,) highest tool position [m].
         poses: Named joint configurations [rad].
         never_checked: Pairs of links whose contact is never checked.
     """
@@ -91,6 +93,8 @@ class RobotConfig:
     gripper_joints: tuple[str, ...]
     gripper_width_m: float
     gripper_upper_m: float
+    workspace_lower_m: npt.NDArray[np.float64]
+    workspace_upper_m: npt.NDArray[np.float64]
     poses: Mapping[str, npt.NDArray[np.float64]]
     never_checked: frozenset[frozenset[str]]
 
@@ -141,6 +145,8 @@ def load_robot(name: str | Path, *, prefix: str = "", xacro_arguments: Mapping[s
             gripper_joints=tuple(prefix + joint for joint in gripper.get("joints", [])),
             gripper_width_m=float(gripper.get("max_width", 0.0)),
             gripper_upper_m=float(gripper.get("upper", 0.0)),
+            workspace_lower_m=np.asarray(data["workspace"]["lower"], dtype=float),
+            workspace_upper_m=np.asarray(data["workspace"]["upper"], dtype=float),
             poses=MappingProxyType({key: np.asarray(q, dtype=float) for key, q in data.get("poses", {}).items()}),
             never_checked=_pairs(data, prefix),
         )

@@ -72,6 +72,7 @@ class RobotModel:
         data = self.model.createData()
         pin.framesForwardKinematics(self.model, data, self._q)
         self.T_base_root = invert(data.oMf[self._base].homogeneous)
+        self._offset = None if np.array_equal(self.T_base_root, np.eye(4)) else self.T_base_root
 
     @classmethod
     def from_config(cls, config: RobotConfig) -> RobotModel:
@@ -107,6 +108,13 @@ class RobotModel:
         data = self.data
         self._pin.forwardKinematics(self.model, data, self.full(q))
         return np.asarray(self.T_base_root @ self._pin.updateFramePlacement(self.model, data, index).homogeneous)
+
+    def tool_position(self) -> tuple[float, ...]:
+        """Tool position (x, y, z) in the base frame [m] at the configuration this thread checked or computed last."""
+        point = self._pin.updateFramePlacement(self.model, self.data, self._tcp).translation
+        if self._offset is not None:
+            point = self._offset[:3, :3] @ point + self._offset[:3, 3]
+        return tuple(point.tolist())
 
     def fk_batch(self, q: npt.NDArray[np.floating[Any]]) -> Array:
         """Tool poses (B, 4, 4) in the base frame at joint positions (B, N)."""
