@@ -19,9 +19,7 @@ def border_weights(borders: Borders) -> npt.NDArray[np.float64]:
     return np.asarray(borders.joined - VALLEY_WEIGHT * borders.valley - JUMP_WEIGHT * borders.jump)
 
 
-def contract(
-    number: int, pairs: npt.NDArray[np.int32], weights: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int32]:
+def contract(number: int, pairs: npt.NDArray[np.int32], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
     """Greedy additive edge contraction: join the most strongly bound pair, add up its borders, repeat while any binds.
 
     Source: Keuper et al., "Efficient decomposition of image and mesh graphs by lifted multicuts", ICCV 2015, without

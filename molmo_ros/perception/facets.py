@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +14,8 @@ from molmo_ros.perception.surface import Grid, Surface
 Array = npt.NDArray[np.float64]
 
 TOP_BAND_M = 0.02
+BORDER_CELLS = 2
+MIN_INNER_CELLS = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,9 +84,15 @@ def measure_facets(
     mean_normal = np.stack([np.bincount(label, normals[:, k], size) for k in range(3)], axis=1)
     normal = normal * np.where(np.einsum("ij,ij->i", normal, mean_normal) < 0, -1.0, 1.0)[:, None]
     bend = (surface.valley - surface.ridge)[v, u]
-    edge = (surface.jump_right | surface.jump_down)[v, u] > 0
-    inner = np.where(edge, 0.0, 1.0)
-    hollow = np.bincount(label, bend * inner, size) / np.maximum(np.bincount(label, inner, size), 1)
+    # Folds at a label's border are where it meets something else, not its shape; the support's reach farther in.
+    names = labels.astype(np.float32)
+    near = np.ones((3, 3), np.uint8)
+    alike = (cv2.dilate(names, near) == names) & (cv2.erode(names, near) == names)
+    floor = ((labels == 0) & grid.known).astype(np.uint8)
+    alike &= cv2.dilate(floor, np.ones((2 * BORDER_CELLS + 1, 2 * BORDER_CELLS + 1), np.uint8)) == 0
+    inner = alike[v, u].astype(np.float64)
+    weight = np.bincount(label, inner, size)
+    hollow = np.where(weight >= MIN_INNER_CELLS, np.bincount(label, bend * inner, size) / np.maximum(weight, 1), 0.0)
     top, bottom = np.zeros(size), np.zeros(size)
     height = height_m[v, u]
     order = np.lexsort((height, label))

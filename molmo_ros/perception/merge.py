@@ -14,6 +14,7 @@ from molmo_ros.perception.surface import Grid
 HOLLOW_RAD = 0.045
 SHORT_CONTACT = 0.2
 RIM_TOLERANCE_M = 0.02
+RIM_SHARE = 0.6
 NO_TOP = 0.8
 RIM_REACH_CELLS = 3
 MIN_HOLE_CELLS = 30
@@ -116,12 +117,8 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
                 key = (inside.find(a), b)
                 cells = float(borders.joined[row] + borders.valley[row] + borders.jump[row])
                 length[key] = length.get(key, 0.0) + cells
-    for root in top:
-        outer = [
-            (cells, b)
-            for (a, b), cells in length.items()
-            if a == root and facets.top_m[b] > top[root] - RIM_TOLERANCE_M
-        ]
+    for root, highest in top.items():
+        outer = [(cells, b) for (a, b), cells in length.items() if a == root and facets.top_m[b] > RIM_SHARE * highest]
         if outer:
             inside.join(root, max(outer)[1])
     return inside.table()

@@ -7,6 +7,7 @@ touch). Which patches belong together is decided later from the borders.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -58,32 +59,26 @@ def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, LabelImage, 
     edge[1:, :] |= surface.jump_down[:-1, :] > 0
     core = (grid.mask > 0) & ~edge
     opened = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    cores, number = _components(opened, 4)
+    labels = _spread(cores.copy(), grid, surface)
+    # What no core reaches, such as a thin rim or a bent stick, makes patches of its own.
+    rest, extra = _components((grid.mask > 0) & (labels == 0), 8)
+    labels = np.where(rest > 0, rest + number, labels).astype(np.int32)
+    cores = np.where(rest > 0, rest + number, cores).astype(np.int32)
+    return _nearest(labels, grid), cores, number + extra
+
+
+def _components(mask: npt.NDArray[Any], connectivity: int) -> tuple[LabelImage, int]:
+    """Connected components of a mask that are large enough, labelled 1..n, and n."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
     large = stats[:, cv2.CC_STAT_AREA] >= MIN_CORE_CELLS
     large[0] = False
     table = np.where(large, np.cumsum(large), 0).astype(np.int32)
-    seeds = table[labels]
-    number = int(large.sum())
-    seeds, number = _whole_islands(grid, surface, seeds, number)
-    return grow(seeds, grid, surface), seeds, number
+    return table[labels], int(large.sum())
 
 
-def _whole_islands(grid: Grid, surface: Surface, seeds: LabelImage, number: int) -> tuple[LabelImage, int]:
-    """Give foreground islands too small to hold a core one patch each."""
-    count, islands, stats, _ = cv2.connectedComponentsWithStats(grid.mask, connectivity=8)
-    held = np.zeros(count, dtype=bool)
-    held[np.unique(islands[seeds > 0])] = True
-    for island in range(1, count):
-        if not held[island] and stats[island, cv2.CC_STAT_AREA] >= MIN_CORE_CELLS:
-            number += 1
-            seeds[islands == island] = number
-    del surface
-    return seeds, number
-
-
-def grow(seeds: LabelImage, grid: Grid, surface: Surface) -> LabelImage:
-    """Extend labels to all cells of the mask: first along the surface, then to the nearest label of like depth."""
-    labels = seeds.copy()
+def _spread(labels: LabelImage, grid: Grid, surface: Surface) -> LabelImage:
+    """Extend labels a few cells along the surface, never over a jump."""
     free_right = surface.jump_right[:, :-1] == 0
     free_down = surface.jump_down[:-1, :] == 0
     open_cell = grid.mask > 0
@@ -96,16 +91,21 @@ def grow(seeds: LabelImage, grid: Grid, surface: Surface) -> LabelImage:
         ):
             take = (labels[to] == 0) & free & open_cell[to]
             labels[to] = np.where(take, labels[source], labels[to])
-    left = open_cell & (labels == 0)
+    return labels
+
+
+def _nearest(labels: LabelImage, grid: Grid) -> LabelImage:
+    """Give the last unlabelled cells the nearest label of like depth."""
+    left = (grid.mask > 0) & (labels == 0)
     if not np.any(left) or not np.any(labels):
         return labels
-    _, nearest = cv2.distanceTransformWithLabels(
+    distance, nearest = cv2.distanceTransformWithLabels(
         (labels == 0).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
     )
     source = np.zeros(int(nearest.max()) + 1, np.int64)
     source[nearest[labels > 0]] = np.flatnonzero(labels > 0)
     at = source[nearest[left]]
-    like = np.abs(grid.depth_m.ravel()[at] - grid.depth_m[left]) < LIKE_DEPTH_M
+    like = (np.abs(grid.depth_m.ravel()[at] - grid.depth_m[left]) < LIKE_DEPTH_M) & (distance[left] <= GROW_STEPS)
     labels[left] = np.where(like, labels.ravel()[at], 0)
     return labels
 

@@ -21,6 +21,7 @@ from molmo_ros.perception.merge import (
 )
 from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
+from molmo_ros.perception.tint import join_bottoms, merge_alike, support_colour, to_lab
 
 SMOOTH_PX = 5
 CLIP_M = 0.03
@@ -37,7 +38,7 @@ def foreground(
     """
     a, b, c = (float(v) for v in plane.normal)
     height = cv2.transform(cloud, np.array([[a, b, c, -plane.offset_m]]))
-    known = (height == height).astype(np.float32)
+    known = (~np.isnan(height)).astype(np.float32)
     clipped = cv2.min(cv2.patchNaNs(height.copy(), 0.0), CLIP_M)
     window = (SMOOTH_PX, SMOOTH_PX)
     total = cv2.boxFilter(clipped, -1, window, normalize=False)
@@ -72,43 +73,51 @@ def label_instances(
     stride, (x0, y0) = grid.stride_px, grid.origin_px
     rows, columns = grid.depth_m.shape
     area = np.s_[y0 : y0 + rows * stride, x0 : x0 + columns * stride]
-    coarse = _label_grid(grid, np.ascontiguousarray(height[area][::stride, ::stride]), frame, plane, config)
-    fine = cv2.resize(coarse.astype(np.int16), None, fx=stride, fy=stride, interpolation=cv2.INTER_NEAREST)
-    labels[area] = np.where(mask[area] > 0, fine, 0)
+    coarse_height = np.ascontiguousarray(height[area][::stride, ::stride])
+    lab = to_lab(frame.rgb[area][::stride, ::stride])
+    coarse, bottoms = _label_grid(grid, coarse_height, (lab, support_colour(frame.rgb, height)), frame, plane, config)
+    labels[area] = np.where(mask[area] > 0, _finer(coarse, stride), _finer(bottoms, stride))
     return _keep_objects(labels, height, floor_m(frame.depth_m, config), config)
 
 
+def _finer(labels: LabelImage, stride: int) -> LabelImage:
+    fine = cv2.resize(labels.astype(np.int16), None, fx=stride, fy=stride, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(fine, dtype=np.int32)
+
+
 def _label_grid(
-    grid: Grid, height_m: npt.NDArray[np.float32], frame: Frame, plane: Plane, config: PerceptionConfig
-) -> LabelImage:
-    up = plane.normal
+    grid: Grid,
+    height_m: npt.NDArray[np.float32],
+    colours: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
+    frame: Frame,
+    plane: Plane,
+    config: PerceptionConfig,
+) -> tuple[LabelImage, LabelImage]:
+    """Labels of the cells above the support, and of the bottoms that depth alone cannot tell from it."""
     surface = measure_surface(grid, frame.K, frame.T_base_camera[:3, :3], config)
     patch_labels, cores, number = find_patches(grid, surface)
     borders = measure_borders(patch_labels, number, grid, surface)
-    patches = measure_facets(cores, number, grid, surface, height_m, up)
+
+    def measure(labels: LabelImage) -> Facets:
+        return measure_facets(labels, int(labels.max()), grid, surface, height_m, plane.normal)
+
+    patches = measure_facets(cores, number, grid, surface, height_m, plane.normal)
     clusters = contract(number, borders.pairs, lift_borders(borders, patches))
-
-    def figures() -> tuple[LabelImage, int]:
-        return clusters[patch_labels], int(clusters.max())
-
-    def facets_of() -> Facets:
-        now, number_now = figures()
-        return measure_facets(now, number_now, grid, surface, height_m, up)
-
-    labels, count = figures()
-    facets = measure_facets(labels, count, grid, surface, height_m, up)
-    clusters = merge_insides(cluster_borders(borders, clusters), facets)[clusters]
-    labels, count = figures()
-    clusters = merge_rims(labels, facets_of(), grid)[clusters]
-    labels, count = figures()
-    clusters = merge_behind(labels, clusters, patches, grid)[clusters]
-    labels, count = figures()
-    facets = measure_facets(labels, count, grid, surface, height_m, up)
+    labels = clusters[patch_labels]
+    clusters = merge_alike(labels, cluster_borders(borders, clusters), measure(labels), colours[0])[clusters]
+    labels = clusters[patch_labels]
+    clusters = merge_insides(cluster_borders(borders, clusters), measure(labels))[clusters]
+    labels = clusters[patch_labels]
+    clusters = merge_rims(labels, measure(labels), grid)[clusters]
+    clusters = merge_behind(clusters[patch_labels], clusters, patches, grid)[clusters]
+    facets = measure(clusters[patch_labels])
     distance = np.linalg.norm(facets.centre_m - frame.T_base_camera[:3, 3], axis=1)
     cell_m = distance * grid.stride_px / float(frame.K[0, 0])
     min_cells = config.min_object_area_m2 / np.maximum(cell_m, 1e-4) ** 2
     clusters = merge_fragments(cluster_borders(borders, clusters), facets, min_cells)[clusters]
-    return np.asarray(clusters[patch_labels], dtype=np.int32)
+    labels = clusters[patch_labels]
+    table, bottoms = join_bottoms(labels, measure(labels), grid, *colours, height_m)
+    return np.asarray(table[labels], dtype=np.int32), bottoms
 
 
 def _keep_objects(

@@ -1,0 +1,141 @@
+"""What colour adds to shape: parts of one plain colour, and the bottoms of plates and trays.
+
+Thin vessels show as pieces of rim around a bottom a few millimetres above the support, too low to tell from it by
+depth. Where that bottom has the colour of the rim and not of the support, it joins the pieces and belongs to them.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from molmo_ros.perception.facets import Facets
+from molmo_ros.perception.merge import Clusters, Union
+from molmo_ros.perception.patches import Borders, LabelImage
+from molmo_ros.perception.surface import Grid
+
+UNLIKE_SUPPORT = 13.0
+LIKE_RIM = 16.0
+LIGHTNESS_WEIGHT = 0.4
+MIN_BOTTOM_CELLS = 25
+MIN_CONTACT_CELLS = 5
+MIN_ENCLOSED = 0.55
+LEVEL_M = 0.008
+PLAIN_SPREAD = 9.0
+LIKE_PART = 14.0
+PART_SHARE = 0.4
+MIN_TOUCH_CELLS = 3
+
+FloatImage = npt.NDArray[np.float32]
+
+
+def support_colour(rgb: npt.NDArray[np.uint8], height_m: FloatImage) -> npt.NDArray[np.float32]:
+    """(3,) median Lab colour of the support: pixels within 5 mm of it, every eighth row and column."""
+    sample = rgb[::8, ::8]
+    with np.errstate(invalid="ignore"):
+        on = np.abs(height_m[::8, ::8]) < 0.005
+    pixels = sample[on] if np.any(on) else sample.reshape(-1, 3)
+    return np.asarray(np.median(to_lab(pixels[None])[0], axis=0), dtype=np.float32)
+
+
+def to_lab(rgb: npt.NDArray[np.uint8]) -> FloatImage:
+    """(h, w, 3) Lab colours with lightness scaled down, so that distances forgive shading."""
+    lab = cv2.cvtColor(np.ascontiguousarray(rgb).astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
+    lab[..., 0] *= LIGHTNESS_WEIGHT
+    return np.asarray(lab, dtype=np.float32)
+
+
+def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, lab: FloatImage) -> Clusters:
+    """Join touching clusters of one plain colour where one is a mere part, or both are equally high.
+
+    Valleys part objects, but a bent or notched thing has valleys of its own. Printed things have no plain colour and
+    are left to the folds alone.
+
+    Args:
+        labels: (h, w) cluster of each cell.
+        borders: Borders of the clusters.
+        facets: Figures of the clusters.
+        lab: (h, w, 3) colours from :func:`to_lab`.
+    """
+    size = len(facets.cells)
+    flat = labels.ravel()
+    divisor = np.maximum(np.bincount(flat, minlength=size), 1)[:, None]
+    pixels = lab.reshape(-1, 3)
+    mean = np.stack([np.bincount(flat, pixels[:, k], size) for k in range(3)], axis=1) / divisor
+    square = np.stack([np.bincount(flat, pixels[:, k] ** 2, size) for k in range(3)], axis=1) / divisor
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0))[:, 1:].max(axis=1)
+    plain = spread < PLAIN_SPREAD
+    union = Union(size - 1)
+    for row, (i, j) in enumerate(borders.pairs.tolist()):
+        if not (plain[i] and plain[j]) or borders.joined[row] + borders.valley[row] < MIN_TOUCH_CELLS:
+            continue
+        small, large = sorted((facets.cells[i], facets.cells[j]))
+        part = small < PART_SHARE * large
+        level = abs(facets.top_m[i] - facets.top_m[j]) < LEVEL_M
+        if (part or level) and np.linalg.norm(mean[i] - mean[j]) < LIKE_PART:
+            union.join(i, j)
+    return union.table()
+
+
+def join_bottoms(
+    labels: LabelImage,
+    facets: Facets,
+    grid: Grid,
+    lab: FloatImage,
+    support: npt.NDArray[np.float32],
+    height_m: FloatImage,
+) -> tuple[Clusters, LabelImage]:
+    """Join the rim pieces around each bottom, and give the bottom to them.
+
+    Args:
+        labels: (h, w) cluster of each cell.
+        facets: Figures of the clusters.
+        grid: What is known.
+        lab: (h, w, 3) colours from :func:`to_lab`.
+        support: (3,) colour of the support.
+        height_m: (h, w) height above the support [m].
+
+    Returns:
+        (n + 1,) new label of each cluster, and (h, w) new labels of the bottoms' cells, 0 elsewhere.
+    """
+    number = len(facets.cells) - 1
+    union = Union(number)
+    given = np.zeros(labels.shape, np.int32)
+    offset = lab - support
+    unlike = cv2.transform(cv2.multiply(offset, offset), np.ones((1, 3))) > UNLIKE_SUPPORT**2
+    low = (labels == 0) & grid.known & (np.abs(height_m) < LEVEL_M) & unlike
+    low_cells = cv2.morphologyEx(low.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(low_cells, connectivity=4)
+    hosts: list[tuple[int, int]] = []
+    for region in range(1, count):
+        if stats[region, cv2.CC_STAT_AREA] < MIN_BOTTOM_CELLS:
+            continue
+        x, y, w, h = stats[region, :4].tolist()
+        area = np.s_[max(0, y - 3) : y + h + 3, max(0, x - 3) : x + w + 3]
+        inner = (regions[area] == region).astype(np.uint8)
+        near = labels[area][cv2.dilate(inner, np.ones((7, 7), np.uint8)) > 0]
+        around, contact = np.unique(near[near > 0], return_counts=True)
+        colour = np.median(lab[area][inner > 0], axis=0)
+        rim = [
+            int(k)
+            for k, cells in zip(around, contact, strict=True)
+            if cells >= MIN_CONTACT_CELLS and np.linalg.norm(np.median(lab[labels == k], axis=0) - colour) < LIKE_RIM
+        ]
+        if not rim or not _encloses(np.isin(labels, rim), regions == region):
+            continue
+        for other in rim[1:]:
+            union.join(rim[0], other)
+        hosts.append((region, rim[0]))
+    table = union.table()
+    for region, host in hosts:
+        given[regions == region] = table[host]
+    return table, given
+
+
+def _encloses(rim: npt.NDArray[np.bool_], inner: npt.NDArray[np.bool_]) -> bool:
+    """Whether most of a region lies in the convex hull of a rim."""
+    points = cv2.findNonZero(rim.astype(np.uint8))
+    hull = np.zeros(rim.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    return float(np.mean(hull[inner])) > MIN_ENCLOSED
