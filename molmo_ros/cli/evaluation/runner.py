@@ -145,7 +145,8 @@ def _answer(simulation: Simulation, episode: Episode, solve: Solver) -> Answer:
         return solve(simulation, episode)
     except MolmoRosError as error:
         return Answer(code=error.code, message=error.message)
-    except Exception as error:  # noqa: BLE001 - one broken episode must not hide the others
+    except Exception as error:
+        # One broken episode must not hide the others.
         return Answer(code=ErrorCode.INTERNAL, message=f"{type(error).__name__}: {error}")
 
 
