@@ -129,9 +129,7 @@ class BagReader:
         described = self._described
         return described is not None and described.compression_mode.upper() == "MESSAGE"
 
-    def _stored_messages(
-        self, selection: TopicFilter | None, start_ns: int, reverse: bool
-    ) -> Iterator[BagMessage]:
+    def _stored_messages(self, selection: TopicFilter | None, start_ns: int, reverse: bool) -> Iterator[BagMessage]:
         for reader in reversed(self._readers) if reverse else self._readers:
             topics = None
             if selection is not None:
