@@ -20,7 +20,7 @@ from molmo_ros.core.types import Author, Frame, Grasp, Trace
 from molmo_ros.motion.collision import Box, CollisionWorld
 from molmo_ros.motion.description import RobotConfig
 from molmo_ros.motion.model import RobotModel
-from molmo_ros.motion.planner import OmplPlanner
+from molmo_ros.motion.planner import OmplPlanner, interpolate_pose
 from molmo_ros.motion.timing import time_parameterise
 from molmo_ros.task.placing import PlaceSpot, place_spot
 
@@ -116,6 +116,13 @@ class ArmMotions:
     def see(self, scene: Scene, _frame: Frame | None = None) -> None:
         """Plans around what is seen from now on."""
         self._scene = scene
+        self._around()
+
+    def forget(self) -> None:
+        """Nothing has been seen yet and nothing is held."""
+        self._scene = None
+        self._held = None
+        self._world.set_obstacles()
         self._around()
 
     def _around(self, without: Sequence[int] = (), seen_only: Sequence[int] = ()) -> None:
@@ -225,7 +232,6 @@ class ArmMotions:
         self._held = HeldObject(
             T_tcp_box=geometry.invert(grasp.T_base_tcp) @ target.T_base_box, size_m=np.asarray(target.size_m)
         )
-        self._taken = target.object_id
         return self._held
 
     def let_go(self) -> None:
@@ -367,8 +373,6 @@ class ArmMotions:
         s = np.linspace(0.0, length[-1], count + 1)[1:]
         along = np.column_stack([np.interp(s, length, points[:, k]) for k in range(3)])
         share = s / max(length[-1], 1e-9)
-        from molmo_ros.motion.planner import interpolate_pose
-
         poses = interpolate_pose(T_start, T_end, share)
         poses[:, :3, 3] = along
         return np.asarray(poses)

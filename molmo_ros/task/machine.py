@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
+from molmo_ros.core.robot import JointTrajectory
 from molmo_ros.core.scene import Scene, SceneObject
 from molmo_ros.core.types import Grasp, GraspStatus, Trace
 from molmo_ros.task.arm import ArmMotions, HeldObject
@@ -357,7 +358,7 @@ class TaskMachine:
             self._report(stage, "Moving out of the camera's view.", max(self._progress, 0.05))
             self._move(Motion(trajectory=trajectory))
 
-    def _home_paths(self) -> Iterator[object]:
+    def _home_paths(self) -> Iterator[JointTrajectory]:
         path = self._arm.plan_home(self._ports.joint_state())
         if path is not None:
             yield path
