@@ -84,6 +84,7 @@ class Session:
         except (zenoh.ZError, ValueError) as error:
             raise TransportError(f"Zenoh cannot open a session: {error}") from error
         self.zid = str(self.zenoh.zid())
+        self._put = zenoh.SampleKind.PUT
         self._direct = lambda function: zenoh.handlers.Callback(function, indirect=False)
         self._liveliness = self.zenoh.liveliness()
         self._graph_subscriber = self._liveliness.declare_subscriber(
@@ -145,7 +146,7 @@ class Session:
             return
         if entity.zid == self.zid:
             return
-        if sample.kind.name == "PUT":
+        if sample.kind == self._put:
             self.graph.add(text, entity)
         else:
             self.graph.remove(text)
