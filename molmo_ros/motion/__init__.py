@@ -20,9 +20,10 @@ Time (`motion.timing`, `motion.stopping`)
     ``time_parameterise(path, limits, speed=0.5, tcp=, tcp_speed_m_s=, free=) -> JointTrajectory`` (100 Hz samples),
     ``point_to_point(q, v, a, goal, limits)``, ``stop_trajectory(q, v, a, limits)``.
 Traces (`motion.lifting`)
-    ``lift_trace(trace, frame, plane, T_start=, T_end=, ...) -> LiftedTrace(points_base_m, poses, ...)``.
+    ``lift_trace(trace, scene, frame, start_base_m=, end_base_m=) -> Trace`` with 32 ``points_base_m``.
 The last gate (`motion.gate`)
-    ``Gate(model, config, ...)``; ``check(command, state, memory) -> GateVerdict``.
+    ``Gate.from_config(model, config, support=, keep_out=)``; ``check(names, positions, measured=, now_ns=, memory=)`` and
+    ``check_trajectory(trajectory, ...)`` answer a ``GateVerdict(code, reason, positions, memory)``.
 
 Faults are `PlanningError`: a code and one sentence.
 """
