@@ -53,7 +53,9 @@ def compile_model(scene: SceneModel, config: WorldConfig, robot: RobotConfig) ->
         _object(mj, spec, placed, config.table_top_z_m)
     for camera in config.cameras.values():
         _camera(mj, spec, camera)
-    return spec.compile()
+    model = spec.compile()
+    _looks(model, config)
+    return model
 
 
 def _physics(mj: Any, spec: Any, config: WorldConfig) -> None:
@@ -63,20 +65,22 @@ def _physics(mj: Any, spec: Any, config: WorldConfig) -> None:
     # Elliptic cones with a stiff friction direction hold a grasped thing without creep.
     option.cone = mj.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10.0
-    width = max((camera.width_px for camera in config.cameras.values()), default=640)
-    height = max((camera.height_px for camera in config.cameras.values()), default=480)
-    visual = spec.visual
-    visual.global_.offwidth = width
-    visual.global_.offheight = height
+
+
+def _looks(model: Any, config: WorldConfig) -> None:
+    """Size, light and clipping planes of pictures; set on the model, for older bindings have them nowhere else."""
+    visual = model.vis
+    visual.global_.offwidth = max((camera.width_px for camera in config.cameras.values()), default=640)
+    visual.global_.offheight = max((camera.height_px for camera in config.cameras.values()), default=480)
     visual.quality.offsamples = 0
     visual.quality.shadowsize = 2048
-    visual.headlight.ambient = [0.38, 0.38, 0.38]
-    visual.headlight.diffuse = [0.30, 0.30, 0.30]
-    visual.headlight.specular = [0.05, 0.05, 0.05]
-    spec.stat.extent = 1.0
-    spec.stat.center = [0.5, 0.0, 0.2]
+    visual.headlight.ambient[:] = 0.38
+    visual.headlight.diffuse[:] = 0.30
+    visual.headlight.specular[:] = 0.05
     visual.map.znear = 0.02
     visual.map.zfar = 12.0
+    model.stat.extent = 1.0
+    model.stat.center[:] = (0.5, 0.0, 0.2)
 
 
 def _robot(mj: Any, spec: Any, config: WorldConfig, robot: RobotConfig) -> None:
@@ -107,8 +111,9 @@ def _robot(mj: Any, spec: Any, config: WorldConfig, robot: RobotConfig) -> None:
                 geom.solref = (0.004, 1.0)
                 geom.solimp = _SOLIMP
                 geom.priority = 1 if geom.contype else 0
+    joints = {joint.name: joint for body in spec.bodies for joint in body.joints}
     for i, name in enumerate(arm):
-        joint = spec.joint(name)
+        joint = joints[name]
         joint.armature = float(config.armature[i])
         joint.damping = _scalar_like(joint.damping, config.joint_damping)
         joint.frictionloss = float(config.friction_loss[i])
@@ -117,7 +122,7 @@ def _robot(mj: Any, spec: Any, config: WorldConfig, robot: RobotConfig) -> None:
         _servo(mj, spec, name, float(config.stiffness[i]), float(config.damping[i]), limit)
     stiffness = config.gripper_stiffness
     for name in fingers:
-        joint = spec.joint(name)
+        joint = joints[name]
         joint.armature = _FINGER_ARMATURE_KG
         joint.damping = _scalar_like(joint.damping, 1.0)
         _servo(mj, spec, name, stiffness, 2 * float(np.sqrt(stiffness * _FINGER_ARMATURE_KG)), 140.0)
@@ -212,7 +217,10 @@ def _surroundings(mj: Any, spec: Any, config: WorldConfig, scene: SceneModel) ->
         group=_SEEN,
     )
     lamp = spec.worldbody.add_light(name="lamp", pos=[0.5, 0.0, 2.0], dir=list(scene.light))
-    lamp.type = mj.mjtLightType.mjLIGHT_DIRECTIONAL
+    if hasattr(mj, "mjtLightType"):
+        lamp.type = mj.mjtLightType.mjLIGHT_DIRECTIONAL
+    else:
+        lamp.directional = True
     lamp.castshadow = True
     lamp.diffuse = [0.48, 0.48, 0.47]
     lamp.specular = [0.15, 0.15, 0.15]
@@ -276,7 +284,7 @@ def _shape(mj: Any, spec: Any, geom: Any, part: Part, name: str) -> None:
 
 
 def _camera(mj: Any, spec: Any, camera: CameraConfig) -> None:
-    parent = spec.body(camera.link) if camera.link else spec.worldbody
+    parent = next(b for b in spec.bodies if b.name == camera.link) if camera.link else spec.worldbody
     # MuJoCo's cameras look along -z with y up; an optical frame looks along +z with y down.
     R = camera.T_base_optical[:3, :3] @ np.diag([1.0, -1.0, -1.0])
     added = parent.add_camera(name=camera.name, pos=camera.T_base_optical[:3, 3], quat=quaternion_wxyz(R))

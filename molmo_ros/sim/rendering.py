@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from molmo_ros.core.errors import ErrorCode, MissingDependencyError, MolmoRosError
 
-APT_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri"
+APT_PACKAGES = "libegl1 libopengl0 libgl1-mesa-dri"
 """Debian and Ubuntu packages that give software rendering without a screen or a GPU."""
 
 _MAX_GEOMS = 2000
