@@ -20,6 +20,8 @@ RIM_REACH_CELLS = 3
 MIN_HOLE_CELLS = 30
 MIN_HOLE_KNOWN = 0.5
 RIM_CELLS = 4
+NEAR_CELLS = 4
+NEAR_DEPTH_M = 0.03
 HIDDEN_FOOT_M = 0.02
 INSIDE_SHARE = 0.6
 COPLANAR_RAD = 0.17
@@ -211,6 +213,33 @@ def merge_behind(labels: LabelImage, clusters: Clusters, patches: Facets, grid: 
             if _bridged(labels, i, j, patches, a, b, grid):
                 joined.join(i, j)
     return joined.table()
+
+
+def near_borders(labels: LabelImage, borders: Borders, grid: Grid) -> Borders:
+    """The borders, and where a cluster has none, the nearest cluster within a few cells and of like depth as one."""
+    lonely = set(range(1, int(labels.max()) + 1)) - set(borders.pairs.ravel().tolist())
+    pairs, cells = [], []
+    for small in sorted(lonely):
+        x, y, w, h = cv2.boundingRect((labels == small).astype(np.uint8))
+        area = np.s_[max(0, y - NEAR_CELLS) : y + h + NEAR_CELLS, max(0, x - NEAR_CELLS) : x + w + NEAR_CELLS]
+        own = labels[area] == small
+        near = cv2.dilate(own.astype(np.uint8), np.ones((2 * NEAR_CELLS + 1,) * 2, np.uint8)) > 0
+        depth = float(np.median(grid.depth_m[area][own]))
+        near &= ~own & (labels[area] > 0) & (np.abs(grid.depth_m[area] - depth) < NEAR_DEPTH_M)
+        others, count = np.unique(labels[area][near], return_counts=True)
+        for other, n in zip(others.tolist(), count.tolist(), strict=True):
+            pairs.append((min(small, other), max(small, other)))
+            cells.append(float(n))
+    if not pairs:
+        return borders
+    zero = np.zeros(len(pairs))
+    return Borders(
+        pairs=np.concatenate([borders.pairs, np.array(pairs, dtype=np.int32)]),
+        joined=np.concatenate([borders.joined, zero]),
+        valley=np.concatenate([borders.valley, np.array(cells)]),
+        jump=np.concatenate([borders.jump, zero]),
+        first_nearer=np.concatenate([borders.first_nearer, zero]),
+    )
 
 
 def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clusters:

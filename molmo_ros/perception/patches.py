@@ -62,7 +62,8 @@ def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, LabelImage, 
     cores, number = _components(opened, 4)
     labels = _spread(cores.copy(), grid, surface)
     # What no core reaches, such as a thin rim or a bent stick, makes patches of its own.
-    rest, extra = _components((grid.mask > 0) & (labels == 0), 8)
+    barrier = (surface.jump_right > 0) | (surface.jump_down > 0)
+    rest, extra = _components((grid.mask > 0) & (labels == 0) & ~barrier, 4)
     labels = np.where(rest > 0, rest + number, labels).astype(np.int32)
     cores = np.where(rest > 0, rest + number, cores).astype(np.int32)
     return _nearest(labels, grid), cores, number + extra

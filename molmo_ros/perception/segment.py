@@ -18,14 +18,17 @@ from molmo_ros.perception.merge import (
     merge_fragments,
     merge_insides,
     merge_rims,
+    near_borders,
 )
 from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
-from molmo_ros.perception.tint import join_bottoms, merge_alike, support_colour, to_lab
+from molmo_ros.perception.tint import join_bottoms, merge_alike, support_colour, tint
 
 SMOOTH_PX = 5
 CLIP_M = 0.03
 TOP_FLOORS = 1.5
+TINY_OBJECTS = 2.0
+STRIP_PX = 3.5
 
 
 def foreground(
@@ -74,8 +77,8 @@ def label_instances(
     rows, columns = grid.depth_m.shape
     area = np.s_[y0 : y0 + rows * stride, x0 : x0 + columns * stride]
     coarse_height = np.ascontiguousarray(height[area][::stride, ::stride])
-    lab = to_lab(frame.rgb[area][::stride, ::stride])
-    coarse, bottoms = _label_grid(grid, coarse_height, (lab, support_colour(frame.rgb, height)), frame, plane, config)
+    tints = tint(frame.rgb[area][::stride, ::stride])
+    coarse, bottoms = _label_grid(grid, coarse_height, (tints, support_colour(frame.rgb, height)), frame, plane, config)
     labels[area] = np.where(mask[area] > 0, _finer(coarse, stride), _finer(bottoms, stride))
     return _keep_objects(labels, height, floor_m(frame.depth_m, config), config)
 
@@ -114,7 +117,9 @@ def _label_grid(
     distance = np.linalg.norm(facets.centre_m - frame.T_base_camera[:3, 3], axis=1)
     cell_m = distance * grid.stride_px / float(frame.K[0, 0])
     min_cells = config.min_object_area_m2 / np.maximum(cell_m, 1e-4) ** 2
-    clusters = merge_fragments(cluster_borders(borders, clusters), facets, min_cells)[clusters]
+    labels = clusters[patch_labels]
+    close = near_borders(labels, cluster_borders(borders, clusters), grid)
+    clusters = merge_fragments(close, facets, TINY_OBJECTS * min_cells)[clusters]
     labels = clusters[patch_labels]
     table, bottoms = join_bottoms(labels, measure(labels), grid, *colours, height_m)
     return np.asarray(table[labels], dtype=np.int32), bottoms
@@ -131,7 +136,7 @@ def _keep_objects(
     cells = np.bincount(labels.ravel(), minlength=count)
     keep = []
     for i in range(1, count):
-        if cells[i] < config.min_object_px:
+        if cells[i] < config.min_object_px or _is_strip(labels == i):
             continue
         member = labels == i
         if float(np.percentile(height_m[member], 95)) < TOP_FLOORS * float(np.median(floor[member])):
@@ -142,3 +147,10 @@ def _keep_objects(
     for new, (_, old) in enumerate(keep):
         table[old] = new + 1
     return table[labels], len(keep)
+
+
+def _is_strip(member: npt.NDArray[np.bool_]) -> bool:
+    """Whether a segment is nowhere wider than a few pixels: smeared depth along an edge, not a thing."""
+    x, y, w, h = cv2.boundingRect(member.astype(np.uint8))
+    inside = cv2.copyMakeBorder(member[y : y + h, x : x + w].astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return bool(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max() <= STRIP_PX)

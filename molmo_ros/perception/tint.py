@@ -15,15 +15,17 @@ from molmo_ros.perception.merge import Clusters, Union
 from molmo_ros.perception.patches import Borders, LabelImage
 from molmo_ros.perception.surface import Grid
 
-UNLIKE_SUPPORT = 13.0
-LIKE_RIM = 16.0
-LIGHTNESS_WEIGHT = 0.4
+UNLIKE_SUPPORT = 6.0
+LIKE_RIM = 9.0
+LIGHTNESS_WEIGHT = 0.15
+DARK_LEVEL = 12.0
+OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0], [1.0, 1.0, 1.0]])
 MIN_BOTTOM_CELLS = 25
 MIN_CONTACT_CELLS = 5
 MIN_ENCLOSED = 0.55
 LEVEL_M = 0.008
-PLAIN_SPREAD = 9.0
-LIKE_PART = 14.0
+PLAIN_SPREAD = 4.5
+LIKE_PART = 8.0
 PART_SHARE = 0.4
 MIN_TOUCH_CELLS = 3
 
@@ -31,22 +33,26 @@ FloatImage = npt.NDArray[np.float32]
 
 
 def support_colour(rgb: npt.NDArray[np.uint8], height_m: FloatImage) -> npt.NDArray[np.float32]:
-    """(3,) median Lab colour of the support: pixels within 5 mm of it, every eighth row and column."""
+    """(3,) median tint of the support: pixels within 5 mm of it, every eighth row and column."""
     sample = rgb[::8, ::8]
     with np.errstate(invalid="ignore"):
         on = np.abs(height_m[::8, ::8]) < 0.005
     pixels = sample[on] if np.any(on) else sample.reshape(-1, 3)
-    return np.asarray(np.median(to_lab(pixels[None])[0], axis=0), dtype=np.float32)
+    return np.asarray(np.median(tint(pixels[None])[0], axis=0), dtype=np.float32)
 
 
-def to_lab(rgb: npt.NDArray[np.uint8]) -> FloatImage:
-    """(h, w, 3) Lab colours with lightness scaled down, so that distances forgive shading."""
-    lab = cv2.cvtColor(np.ascontiguousarray(rgb).astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
-    lab[..., 0] *= LIGHTNESS_WEIGHT
-    return np.asarray(lab, dtype=np.float32)
+def tint(rgb: npt.NDArray[np.uint8]) -> FloatImage:
+    """(h, w, 3) tints: two chromaticities, which shading leaves alone, and a little of the lightness, all in per cent."""
+    values = np.ascontiguousarray(rgb).astype(np.float32)
+    opposed = cv2.transform(values, OPPONENT)
+    scale = 100.0 / (opposed[..., 2] + 3.0 * DARK_LEVEL)
+    opposed[..., 0] *= scale
+    opposed[..., 1] *= scale
+    opposed[..., 2] *= np.float32(100.0 * LIGHTNESS_WEIGHT / (3 * 255))
+    return np.asarray(opposed, dtype=np.float32)
 
 
-def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, lab: FloatImage) -> Clusters:
+def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, tints: FloatImage) -> Clusters:
     """Join touching clusters of one plain colour where one is a mere part, or both are equally high.
 
     Valleys part objects, but a bent or notched thing has valleys of its own. Printed things have no plain colour and
@@ -56,16 +62,10 @@ def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, lab: Float
         labels: (h, w) cluster of each cell.
         borders: Borders of the clusters.
         facets: Figures of the clusters.
-        lab: (h, w, 3) colours from :func:`to_lab`.
+        tints: (h, w, 3) tints from :func:`tint`.
     """
     size = len(facets.cells)
-    flat = labels.ravel()
-    divisor = np.maximum(np.bincount(flat, minlength=size), 1)[:, None]
-    pixels = lab.reshape(-1, 3)
-    mean = np.stack([np.bincount(flat, pixels[:, k], size) for k in range(3)], axis=1) / divisor
-    square = np.stack([np.bincount(flat, pixels[:, k] ** 2, size) for k in range(3)], axis=1) / divisor
-    spread = np.sqrt(np.maximum(square - mean**2, 0.0))[:, 1:].max(axis=1)
-    plain = spread < PLAIN_SPREAD
+    mean, plain = _tints(labels, tints, size)
     union = Union(size - 1)
     for row, (i, j) in enumerate(borders.pairs.tolist()):
         if not (plain[i] and plain[j]) or borders.joined[row] + borders.valley[row] < MIN_TOUCH_CELLS:
@@ -78,11 +78,22 @@ def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, lab: Float
     return union.table()
 
 
+def _tints(labels: LabelImage, tints: FloatImage, size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """(size, 3) mean tint of each label, and whether it is of one plain colour."""
+    flat = labels.ravel()
+    divisor = np.maximum(np.bincount(flat, minlength=size), 1)[:, None]
+    pixels = tints.reshape(-1, 3)
+    mean = np.stack([np.bincount(flat, pixels[:, k], size) for k in range(3)], axis=1) / divisor
+    square = np.stack([np.bincount(flat, pixels[:, k] ** 2, size) for k in range(3)], axis=1) / divisor
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0))[:, :2].max(axis=1)
+    return mean, spread < PLAIN_SPREAD
+
+
 def join_bottoms(
     labels: LabelImage,
     facets: Facets,
     grid: Grid,
-    lab: FloatImage,
+    tints: FloatImage,
     support: npt.NDArray[np.float32],
     height_m: FloatImage,
 ) -> tuple[Clusters, LabelImage]:
@@ -92,7 +103,7 @@ def join_bottoms(
         labels: (h, w) cluster of each cell.
         facets: Figures of the clusters.
         grid: What is known.
-        lab: (h, w, 3) colours from :func:`to_lab`.
+        tints: (h, w, 3) tints from :func:`tint`.
         support: (3,) colour of the support.
         height_m: (h, w) height above the support [m].
 
@@ -102,7 +113,8 @@ def join_bottoms(
     number = len(facets.cells) - 1
     union = Union(number)
     given = np.zeros(labels.shape, np.int32)
-    offset = lab - support
+    mean, plain = _tints(labels, tints, number + 1)
+    offset = tints - support
     unlike = cv2.transform(cv2.multiply(offset, offset), np.ones((1, 3))) > UNLIKE_SUPPORT**2
     low = (labels == 0) & grid.known & (np.abs(height_m) < LEVEL_M) & unlike
     low_cells = cv2.morphologyEx(low.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
@@ -116,11 +128,11 @@ def join_bottoms(
         inner = (regions[area] == region).astype(np.uint8)
         near = labels[area][cv2.dilate(inner, np.ones((7, 7), np.uint8)) > 0]
         around, contact = np.unique(near[near > 0], return_counts=True)
-        colour = np.median(lab[area][inner > 0], axis=0)
+        colour = np.median(tints[area][inner > 0], axis=0)
         rim = [
             int(k)
             for k, cells in zip(around, contact, strict=True)
-            if cells >= MIN_CONTACT_CELLS and np.linalg.norm(np.median(lab[labels == k], axis=0) - colour) < LIKE_RIM
+            if cells >= MIN_CONTACT_CELLS and plain[k] and np.linalg.norm(mean[k] - colour) < LIKE_RIM
         ]
         if not rim or not _encloses(np.isin(labels, rim), regions == region):
             continue
