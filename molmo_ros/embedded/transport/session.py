@@ -86,6 +86,7 @@ class Session:
         self.zid = str(self.zenoh.zid())
         self._put = zenoh.SampleKind.PUT
         self._direct = lambda function: zenoh.handlers.Callback(function, indirect=False)
+        self._put = zenoh.SampleKind.PUT
         self._liveliness = self.zenoh.liveliness()
         self._graph_subscriber = self._liveliness.declare_subscriber(
             f"{keys.ADMIN_SPACE}/{domain_id}/**", self._direct(self._on_token), history=True

@@ -16,6 +16,7 @@ from rcl_interfaces.srv import (
     SetParameters,
     SetParametersAtomically,
 )
+
 from rclpy.parameter import Parameter, parameter_dict_from_yaml_file
 from rclpy.qos import QoSProfile, qos_profile_parameter_events, qos_profile_services_default
 

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import ParameterEvent
+
 from rclpy.qos import QoSProfile, qos_profile_parameter_events
 
 if TYPE_CHECKING:

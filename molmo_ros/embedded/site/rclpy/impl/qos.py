@@ -155,11 +155,11 @@ def rclpy_qos_check_compatible(
     pub, sub = publisher.to_wire(), subscription.to_wire()
     if pub.reliability == wire.RELIABILITY_BEST_EFFORT and sub.reliability == wire.RELIABILITY_RELIABLE:
         errors.append("Best effort publisher and reliable subscription")
-    elif _vague(pub.reliability, sub.reliability, 1, 2):
+    elif _vague(pub.reliability, sub.reliability, wire.RELIABILITY_BEST_EFFORT, wire.RELIABILITY_RELIABLE):
         warnings.append("Reliability is not settled on both sides and may not match")
     if pub.durability == wire.DURABILITY_VOLATILE and sub.durability == wire.DURABILITY_TRANSIENT_LOCAL:
         errors.append("Volatile publisher and transient local subscription")
-    elif _vague(pub.durability, sub.durability, 2, 1):
+    elif _vague(pub.durability, sub.durability, wire.DURABILITY_VOLATILE, wire.DURABILITY_TRANSIENT_LOCAL):
         warnings.append("Durability is not settled on both sides and may not match")
     for what, offered, requested in (
         ("deadline", pub.deadline_ns, sub.deadline_ns),
@@ -171,7 +171,7 @@ def rclpy_qos_check_compatible(
             errors.append(f"Subscription {what} is less than publisher's")
     if pub.liveliness == wire.LIVELINESS_AUTOMATIC and sub.liveliness == wire.LIVELINESS_MANUAL_BY_TOPIC:
         errors.append("Publisher's liveliness is automatic and subscription's is manual by topic")
-    elif _vague(pub.liveliness, sub.liveliness, 1, 3):
+    elif _vague(pub.liveliness, sub.liveliness, wire.LIVELINESS_AUTOMATIC, wire.LIVELINESS_MANUAL_BY_TOPIC):
         warnings.append("Liveliness is not settled on both sides and may not match")
     texts = [f"ERROR: {text};" for text in errors] + [f"WARNING: {text};" for text in warnings]
     verdict = QoSCompatibility.ERROR if errors else QoSCompatibility.WARNING if warnings else QoSCompatibility.OK
@@ -180,5 +180,5 @@ def rclpy_qos_check_compatible(
 
 def _vague(offered: int, requested: int, weak: int, strong: int) -> bool:
     """Whether settings left to the middleware could turn out as a mismatch."""
-    unsettled = (0, 3) if weak != 1 or strong != 3 else (0, 4)
-    return (offered in unsettled and requested == strong) or (requested in unsettled and offered == weak)
+    settled = (weak, strong)
+    return (offered not in settled and requested == strong) or (requested not in settled and offered == weak)
