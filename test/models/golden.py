@@ -113,6 +113,12 @@ def rounding(run: Any) -> float:
     return float((run(torch.float32).double() - run(torch.float64).double()).abs().max())
 
 
-def slack(tolerance: float, noise: float) -> float:
-    """The tolerance, or twice the measured rounding where that is larger."""
-    return max(tolerance, 2 * noise)
+def slack(tolerance: float, noise: float, scale: Any = 1.0) -> float:
+    """The tolerance, widened to numbers beyond 1 in proportion, or twice the measured rounding where that is larger.
+
+    Args:
+        tolerance: For numbers up to about 1.
+        noise: From :func:`rounding`.
+        scale: The expected numbers; keys and values without a norm reach hundreds.
+    """
+    return max(tolerance * max(1.0, float(np.abs(np.asarray(scale)).max(initial=0.0))), 2 * noise)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers.cache_utils import DynamicCache
 
-from molmo_ros.models.errors import AnswerError, CheckpointError, DeadlineError
+from molmo_ros.models.errors import AnswerError, CheckpointError
 from molmo_ros.models.images import Uint8Image
 from molmo_ros.models.molmo2.native import NOT_THE_VLM, build_empty, native_config, plan
+from molmo_ros.models.molmo2.vlm import Prefix, Vlm, check_deadline, now
 from molmo_ros.models.molmoact2.config import MolmoAct2Config, molmoact2_config
 from molmo_ros.models.molmoact2.context import depth_mask, encoder_mask
 from molmo_ros.models.molmoact2.depth import DepthMemory, changed_cells, spans
@@ -27,52 +25,10 @@ END_STEPS = 8
 TOKENS_PER_STEP = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class VlmInputs:
-    """One prompt for the VLM.
-
-    Attributes:
-        input_ids: (1, T).
-        attention_mask: (1, T) or None when nothing is padded.
-        token_types: (1, T) 1 at image tokens, which see each other in both directions.
-        pixel_values: (crops, patches, pixels).
-        pooling: (image tokens, window) absolute patch indices.
-        grids: (images, 4) token grids.
-    """
-
-    input_ids: Tensor
-    token_types: Tensor
-    attention_mask: Tensor | None = None
-    pixel_values: Tensor | None = None
-    pooling: Tensor | None = None
-    grids: Tensor | None = None
-
-
-@dataclass(kw_only=True)
-class Prefix:
-    """A prompt that the VLM has read, ready for the expert or for more tokens.
-
-    Attributes:
-        ids: (1, T) all tokens so far.
-        attention_mask: (1, T) or None.
-        cache: The VLM's keys and values of them.
-        logits: (1, vocab) for the next token.
-        depth_bins: Depth codes of a Think answer.
-        seconds: Wall time by phase.
-    """
-
-    ids: Tensor
-    attention_mask: Tensor | None
-    cache: DynamicCache
-    logits: Tensor
-    depth_bins: tuple[int, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 class MolmoAct2Model:
     """VLM, expert and depth gate of one checkpoint. Not safe for use from two threads at once."""
 
-    def __init__(self, config: MolmoAct2Config, vlm: Any, expert: ActionExpert | None, gate: DepthGate | None) -> None:
+    def __init__(self, config: MolmoAct2Config, vlm: Vlm, expert: ActionExpert | None, gate: DepthGate | None) -> None:
         self.config = config
         self.vlm = vlm
         self.expert = expert
@@ -82,48 +38,7 @@ class MolmoAct2Model:
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
-        device: torch.device = self.vlm.lm_head.weight.device
-        return device
-
-    def prefill(self, inputs: VlmInputs) -> Prefix:
-        """Read a prompt and its images."""
-        with torch.inference_mode():
-            started = _now(self.device)
-            encoded: dict[str, Any] = {}
-            if inputs.pixel_values is not None:
-                features = self.vlm.model.get_image_features(
-                    inputs.pixel_values.to(self.vlm.dtype), inputs.pooling, inputs.grids
-                )
-                encoded = {"mm_encoder_outputs": {"image": features}}
-            seen = _now(self.device)
-            cache = DynamicCache(config=self.vlm.config.text_config)
-            output = self.vlm.model(
-                input_ids=inputs.input_ids,
-                attention_mask=inputs.attention_mask,
-                mm_token_type_ids=inputs.token_types,
-                past_key_values=cache,
-                use_cache=True,
-                **encoded,
-            )
-            logits = self.vlm.lm_head(output.last_hidden_state[:, -1])
-            seconds = {"vision": seen - started, "prefill": _now(self.device) - seen}
-        return Prefix(
-            ids=inputs.input_ids, attention_mask=inputs.attention_mask, cache=cache, logits=logits, seconds=seconds
-        )
-
-    def _feed(self, prefix: Prefix, tokens: Tensor) -> Tensor:
-        """Append tokens (1, N) and return the hidden state of the last, (1, width)."""
-        prefix.ids = torch.cat([prefix.ids, tokens], dim=1)
-        if prefix.attention_mask is not None:
-            prefix.attention_mask = functional.pad(prefix.attention_mask, (0, tokens.shape[1]), value=1)
-        output = self.vlm.model(
-            input_ids=tokens,
-            attention_mask=prefix.attention_mask,
-            past_key_values=prefix.cache,
-            use_cache=True,
-        )
-        hidden: Tensor = output.last_hidden_state[:, -1]
-        return hidden
+        return self.vlm.device
 
     def states(self, prefix: Prefix) -> States:
         """Keys and values of every VLM layer, each (B, T, kv width)."""
@@ -163,51 +78,45 @@ class MolmoAct2Model:
         if image is not None and memory is not None and len(memory.bins) == codes:
             todo = spans(changed_cells(image, memory.image, codes))
         with torch.inference_mode():
-            started = _now(self.device)
-            head = self.vlm.lm_head.weight[first : first + config.depth_tokens]
-            hidden = self._feed(prefix, self._tokens([config.depth_start_id]))
+            started = now(self.device)
+            head = self.vlm.native.lm_head.weight[first : first + config.depth_tokens]
+            self.vlm.feed(prefix, self._tokens([config.depth_start_id]))
             bins: list[int] = []
             for begin, end, predict in todo:
                 if predict:
                     for _ in range(begin, end):
-                        bins.append(int(functional.linear(hidden, head).argmax(-1)))
-                        hidden = self._feed(prefix, self._tokens([first + bins[-1]]))
-                        _check(deadline_s, "depth codes", len(bins))
+                        bins.append(int(functional.linear(prefix.hidden, head).argmax(-1)))
+                        self.vlm.feed(prefix, self._tokens([first + bins[-1]]))
+                        check_deadline(deadline_s, "depth codes", len(bins))
                 elif memory is not None:
                     bins += memory.bins[begin:end]
-                    hidden = self._feed(prefix, self._tokens([first + b for b in memory.bins[begin:end]]))
+                    self.vlm.feed(prefix, self._tokens([first + b for b in memory.bins[begin:end]]))
             for _ in range(max(END_STEPS, config.max_action_horizon)):
-                token = int(self.vlm.lm_head(hidden).argmax(-1))
-                hidden = self._feed(prefix, self._tokens([token]))
+                token = int(self.vlm.logits(prefix.hidden).argmax(-1))
+                self.vlm.feed(prefix, self._tokens([token]))
                 if token == config.depth_end_id:
                     break
             else:
                 raise AnswerError("The model did not close its depth map.")
-            prefix.logits = self.vlm.lm_head(hidden)
             prefix.depth_bins = tuple(bins)
-            prefix.seconds["depth"] = _now(self.device) - started
+            prefix.seconds["depth"] = now(self.device) - started
 
     def write_actions(self, prefix: Prefix, horizon: int, deadline_s: float) -> list[int]:
         """Decode discrete action tokens greedily up to the end of the turn.
 
         Returns:
-            Token ids, the end mark included.
+            Token ids without the end mark.
 
         Raises:
             AnswerError: No end within 16 tokens per step.
             DeadlineError: The deadline passed.
         """
-        written: list[int] = []
-        with torch.inference_mode():
-            started = _now(self.device)
-            for _ in range(max(1, horizon * TOKENS_PER_STEP)):
-                written.append(int(prefix.logits.argmax(-1)))
-                if written[-1] == self.config.eos_id:
-                    prefix.seconds["decode"] = _now(self.device) - started
-                    return written
-                prefix.logits = self.vlm.lm_head(self._feed(prefix, self._tokens(written[-1:])))
-                _check(deadline_s, "action tokens", len(written))
-        raise AnswerError(f"The model wrote {len(written)} action tokens without an end.")
+        limit = max(1, horizon * TOKENS_PER_STEP)
+        stops = frozenset({self.config.eos_id})
+        written, ended = self.vlm.decode(prefix, max_new_tokens=limit, stop_ids=stops, deadline_s=deadline_s)
+        if not ended:
+            raise AnswerError(f"The model wrote {len(written)} action tokens without an end.")
+        return written
 
     def _tokens(self, ids: Sequence[int]) -> Tensor:
         return torch.tensor([list(ids)], device=self.device)
@@ -216,17 +125,6 @@ class MolmoAct2Model:
 def _flat(cached: Tensor) -> Tensor:
     """(B, heads, T, dim) to (B, T, heads * dim)."""
     return cached.transpose(1, 2).flatten(2)
-
-
-def _check(deadline_s: float, what: str, count: int) -> None:
-    if time.monotonic() > deadline_s:
-        raise DeadlineError(f"The model wrote {count} {what} before its deadline; allow it more time.")
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.monotonic()
 
 
 def load_molmoact2(
@@ -253,7 +151,7 @@ def load_molmoact2(
         progress=progress,
     )
     parts.to(device)
-    return MolmoAct2Model(config, parts["vlm"], _get(parts, "expert"), _get(parts, "gate"))
+    return MolmoAct2Model(config, Vlm(parts["vlm"]), _get(parts, "expert"), _get(parts, "gate"))
 
 
 def _ignored() -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Normaliser:
     def normalise(self, values: npt.ArrayLike) -> FloatArray:
         """Map (..., dim) physical values to the model's range."""
         given = np.asarray(values, dtype=np.float32)
-        mapped: FloatArray = given
+        mapped: npt.NDArray[Any] = given
         if self.mode == "mean_std":
             mapped = (given - self.low) / np.maximum(self.high, EPS)
         elif self.bounded:
@@ -61,7 +61,7 @@ class Normaliser:
         given = np.asarray(values, dtype=np.float32)
         if self.bounded:
             given = np.clip(given, -1.0, 1.0)
-        mapped: FloatArray = given
+        mapped: npt.NDArray[Any] = given
         if self.mode == "mean_std":
             mapped = given * self.high + self.low
         elif self.bounded:

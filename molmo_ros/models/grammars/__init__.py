@@ -1,0 +1,1 @@
+"""Grammars of model text: bounded, regular, read in linear time; shared by several families."""
