@@ -55,18 +55,17 @@ class GraspPlan:
 
     approach: JointTrajectory
     insert: JointTrajectory
-    lift: JointTrajectory
     q_lifted: Array
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlacePlan:
-    """From a lifted thing to an empty hand above it."""
+    """From a lifted thing to where it is let go."""
 
     carry: JointTrajectory
     lower: JointTrajectory
-    retreat: JointTrajectory
     release_width_m: float
+    around: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +195,6 @@ class ArmMotions:
         return GraspPlan(
             approach=approach,
             insert=self._timed(insert, self._near_speed),
-            lift=self._timed(lift, self._near_speed),
             q_lifted=lift[-1],
         )
 
@@ -226,6 +224,36 @@ class ArmMotions:
         if not ways:
             raise problem or MolmoRosError(ErrorCode.GRASP_UNREACHABLE, "The arm can not reach this grasp.")
         return ways
+
+    def plan_lift(self, state: JointState, lift_m: float, target: SceneObject) -> JointTrajectory:
+        """Straight up from where the closed hand really is.
+
+        Raises:
+            MolmoRosError: IK_FAILED or PLANNING_FAILED in words.
+        """
+        held, self._held = self._held, None
+        self._around(without=[target.object_id])
+        self._held = held
+        return self._straight(self._arm(state), np.array([0.0, 0.0, lift_m]))
+
+    def plan_off(self, state: JointState, retreat_m: float, without: Sequence[int]) -> JointTrajectory:
+        """Out along the approach, or straight up where that is blocked, from where the opened hand really is.
+
+        Raises:
+            MolmoRosError: IK_FAILED or PLANNING_FAILED in words.
+        """
+        self._held = None
+        self._around(without=without)
+        q = self._arm(state)
+        try:
+            return self._straight(q, -retreat_m * self.model.fk(q)[:3, 2])
+        except MolmoRosError:
+            return self._straight(q, np.array([0.0, 0.0, retreat_m]))
+
+    def _straight(self, q: Array, offset_m: Array) -> JointTrajectory:
+        T = self.model.fk(q)
+        T[:3, 3] += offset_m
+        return self._timed(self._planner.plan_linear(q, T, margin_m=CLOSE_MARGIN_M), self._near_speed)
 
     def held(self, grasp: Grasp, target: SceneObject) -> HeldObject:
         """The target as a box in the hand; it moves with the tool in every later plan."""
@@ -322,23 +350,11 @@ class ArmMotions:
         self._held = held
         self._around(without=[target.object_id, *spot.support_ids])
         carry = self._carry_path(q, above, lower[0], trace, held)
-        T_down = self.model.fk(lower[-1])
-        self._held = None
-        self._around(without=[target.object_id, *spot.support_ids])
-        T_off = T_down.copy()
-        T_off[:3, 3] -= config.retreat_m * T_down[:3, 2]
-        try:
-            retreat = self._planner.plan_linear(lower[-1], T_off, margin_m=CLOSE_MARGIN_M)
-        except MolmoRosError:
-            T_off = T_down.copy()
-            T_off[2, 3] += config.retreat_m
-            retreat = self._planner.plan_linear(lower[-1], T_off, margin_m=CLOSE_MARGIN_M)
-        self._held = held
         return PlacePlan(
             carry=self._timed(carry, self._near_speed),
             lower=self._timed(lower, self._near_speed),
-            retreat=self._timed(retreat, self._near_speed),
             release_width_m=config.open_width_m,
+            around=(target.object_id, *spot.support_ids),
         )
 
     def _carry_path(self, q: Array, above: Array, q_above: Array, trace: Trace, held: HeldObject) -> Array:
@@ -353,7 +369,7 @@ class ArmMotions:
             if np.max(np.abs(path[-1] - q_above)) > 0.05:
                 tail = self._planner.plan_free(path[-1], q_above, seed=self._seed)
                 path = np.vstack([path, tail[1:]])
-            return path
+            return np.vstack([path, q_above])
         except MolmoRosError:
             if trace.author is Author.PERSON:
                 raise

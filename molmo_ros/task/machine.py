@@ -284,7 +284,8 @@ class TaskMachine:
             self._close()
             self._holding = self._arm.held(grasp, target)
             self._report("lift", "Lifting.", 0.55, grasp=grasp)
-            self._move(Motion(trajectory=plan.lift, allowed_contacts=self._arm.hand_links))
+            lift = self._arm.plan_lift(self._ports.joint_state(), self._config.lift_m, target)
+            self._move(Motion(trajectory=lift, allowed_contacts=self._arm.hand_links))
             self._check_held(ErrorCode.GRASP_SLIPPED, "It slipped out of the fingers while being lifted.")
             return grasp
         raise problem or MolmoRosError(
@@ -317,9 +318,9 @@ class TaskMachine:
         self._report("release", "Letting go.", 0.85)
         self._move(Motion(gripper_width_m=plan.release_width_m, allowed_contacts=self._arm.hand_links))
         self._holding = None
-        self._arm.let_go()
         self._report("retreat", "Backing off.", 0.9)
-        self._move(Motion(trajectory=plan.retreat, allowed_contacts=self._arm.hand_links))
+        retreat = self._arm.plan_off(self._ports.joint_state(), self._config.retreat_m, plan.around)
+        self._move(Motion(trajectory=retreat, allowed_contacts=self._arm.hand_links))
 
     def _verify(self, command: Command, target: SceneObject, trace: Trace | None, before: Scene) -> None:
         self._go_home("verify")
