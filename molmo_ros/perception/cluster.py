@@ -54,4 +54,4 @@ def contract(number: int, pairs: npt.NDArray[np.int32], weights: npt.NDArray[np.
         neighbours[b] = {}
         parent[parent == b] = a
     _, compact = np.unique(parent, return_inverse=True)
-    return compact.astype(np.int32)
+    return np.asarray(compact, dtype=np.int32)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.perception.cluster import border_weights
-from molmo_ros.perception.facets import Facets
+from molmo_ros.perception.facets import Facets, Planes
 from molmo_ros.perception.patches import Borders, LabelImage
 from molmo_ros.perception.surface import Grid
 
@@ -28,8 +28,11 @@ COPLANAR_RAD = 0.17
 COPLANAR_M = 0.010
 MIN_FACET_CELLS = 20
 FLAT_RESIDUAL_M = 0.006
-FRAGMENT_SHARE = 0.3
-PROTRUSION_M = 0.012
+FRAGMENT_SHARE = 0.15
+HANGING_M = 0.03
+CARRY_CELLS = 3
+CAP_WIDTH_M = 0.034
+CAP_SHARE = 0.65
 BRIDGE_SAMPLES = 24
 IN_FRONT_M = 0.01
 
@@ -37,7 +40,7 @@ Array = npt.NDArray[np.float64]
 Clusters = npt.NDArray[np.int32]
 
 
-def lift_borders(borders: Borders, patches: Facets) -> Array:
+def lift_borders(borders: Borders, patches: Planes) -> Array:
     """Border weights with two corrections.
 
     A valley between two patches of one plane is noise and binds. A contact of a few cells between large patches binds
@@ -92,7 +95,7 @@ class Union:
         """(n + 1,) compact new label of each cluster; 0 stays 0."""
         roots = np.array([self.find(i) for i in range(len(self.parent))])
         _, compact = np.unique(roots, return_inverse=True)
-        return compact.astype(np.int32)
+        return np.asarray(compact, dtype=np.int32)
 
 
 def merge_insides(borders: Borders, facets: Facets) -> Clusters:
@@ -178,7 +181,7 @@ def _behind_rim(borders: Borders, facets: Facets) -> npt.NDArray[np.bool_]:
             continue
         back, front = (j, i) if borders.first_nearer[row] > 0.5 * borders.jump[row] else (i, j)
         found[back] |= (
-            facets.centre_uv[back, 1] < facets.centre_uv[front, 1]
+            facets.centre_v[back] < facets.centre_v[front]
             and facets.facing_up[back] < NO_TOP
             and facets.span_u[back, 0] >= facets.span_u[front, 0] - RIM_CELLS
             and facets.span_u[back, 1] <= facets.span_u[front, 1] + RIM_CELLS
@@ -189,7 +192,7 @@ def _behind_rim(borders: Borders, facets: Facets) -> npt.NDArray[np.bool_]:
     return found
 
 
-def merge_behind(labels: LabelImage, clusters: Clusters, patches: Facets, grid: Grid) -> Clusters:
+def merge_behind(labels: LabelImage, clusters: Clusters, patches: Planes, grid: Grid) -> Clusters:
     """Join clusters that show one plane on both sides of something in front of it.
 
     Args:
@@ -265,13 +268,39 @@ def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clust
             continue
         tiny = facets.cells[small] < min_cells[small]
         much_smaller = facets.cells[small] < FRAGMENT_SHARE * facets.cells[host]
-        hangs = facets.bottom_m[small] > 0.03 and facets.top_m[small] < facets.top_m[host] + 0.01
-        if tiny or (much_smaller and hangs and facets.cells[small] < 0.15 * facets.cells[host]):
+        hangs = facets.bottom_m[small] > HANGING_M and facets.top_m[small] < facets.top_m[host] + 0.01
+        if tiny or (much_smaller and hangs):
+            union.join(small, host)
+    for i, j in borders.pairs.tolist():
+        small, host = (i, j) if facets.cells[i] < facets.cells[j] else (j, i)
+        if _is_cap(facets, small, host):
             union.join(small, host)
     return union.table()
 
 
-def _coplanar(patches: Facets, a: int, b: int, tolerance_m: float) -> bool:
+def are_carried(borders: Borders, number: int) -> npt.NDArray[np.bool_]:
+    """(number + 1,) whether a cluster touches another one, or goes on behind one that lies in front of it."""
+    carried = np.zeros(number + 1, dtype=bool)
+    for row, (i, j) in enumerate(borders.pairs.tolist()):
+        touching = borders.joined[row] + borders.valley[row] >= CARRY_CELLS
+        carried[i] |= touching or borders.jump[row] - borders.first_nearer[row] >= CARRY_CELLS
+        carried[j] |= touching or borders.first_nearer[row] >= CARRY_CELLS
+    return carried
+
+
+def _is_cap(facets: Facets, small: int, host: int) -> bool:
+    """Whether a cluster is too narrow to be grasped apart from what it stands on: a bottle's cap, a lid's knob."""
+    offset = float(np.linalg.norm(facets.centre_m[small, :2] - facets.centre_m[host, :2]))
+    return bool(
+        facets.bottom_m[small] > HANGING_M
+        and facets.cells[small] < FRAGMENT_SHARE * facets.cells[host]
+        and facets.width_m[small] < min(CAP_WIDTH_M, CAP_SHARE * facets.width_m[host])
+        and facets.bottom_m[small] > facets.bottom_m[host] + HANGING_M
+        and offset < 0.5 * facets.width_m[host]
+    )
+
+
+def _coplanar(patches: Planes, a: int, b: int, tolerance_m: float) -> bool:
     """Whether two patches are flat and lie in one plane."""
     if min(patches.cells[a], patches.cells[b]) < MIN_FACET_CELLS:
         return False
@@ -284,7 +313,7 @@ def _coplanar(patches: Facets, a: int, b: int, tolerance_m: float) -> bool:
     return off < tolerance_m
 
 
-def _bridged(labels: LabelImage, i: int, j: int, patches: Facets, a: int, b: int, grid: Grid) -> bool:
+def _bridged(labels: LabelImage, i: int, j: int, patches: Planes, a: int, b: int, grid: Grid) -> bool:
     """Whether all that is seen between two patches of a plane lies in front of the plane, or is unknown."""
     t = np.linspace(0.0, 1.0, BRIDGE_SAMPLES)[:, None]
     uv = np.rint(patches.centre_uv[a] * (1 - t) + patches.centre_uv[b] * t).astype(np.int64)

@@ -13,6 +13,7 @@ from molmo_ros.perception.shape import describe_shape
 
 TRIM_PERCENT = 0.5
 RESTING_M = 0.025
+BOX_POINTS = 2500
 
 Array = npt.NDArray[np.float64]
 
@@ -86,7 +87,8 @@ def make_object(
     known = ~np.isnan(points[:, 2])
     points = points[known]
     R_local_base = plane_frame(plane)
-    local = points @ R_local_base.T
+    step = max(1, len(points) // BOX_POINTS)
+    local = points[::step] @ R_local_base.T
     height_m = local[:, 2] - plane.offset_m
     T_local_box, size_m = upright_box(local[:, :2], height_m)
     T_local_box[2, 3] += plane.offset_m

@@ -41,10 +41,10 @@ class Borders:
     """
 
     pairs: npt.NDArray[np.int32]
-    joined: npt.NDArray[np.float64]
-    valley: npt.NDArray[np.float64]
-    jump: npt.NDArray[np.float64]
-    first_nearer: npt.NDArray[np.float64]
+    joined: npt.NDArray[Any]
+    valley: npt.NDArray[Any]
+    jump: npt.NDArray[Any]
+    first_nearer: npt.NDArray[Any]
 
 
 def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, LabelImage, int]:

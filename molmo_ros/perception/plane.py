@@ -15,7 +15,8 @@ from molmo_ros.perception.cloud import check_depth, make_cloud
 from molmo_ros.perception.config import PerceptionConfig
 
 STRIDE_PX = 6
-HYPOTHESES = 200
+HYPOTHESES = 96
+VOTERS = 2000
 MIN_INLIER_SHARE = 0.03
 MIN_INLIERS = 60
 HEIGHT_BIN_M = 0.002
@@ -130,6 +131,8 @@ def _dominant(points: Points, tolerance: Points, camera: Points) -> tuple[Points
     flip = normals @ camera < offsets
     normals[flip] *= -1
     offsets[flip] *= -1
+    step = max(1, len(points) // VOTERS)
+    points, tolerance = points[::step], tolerance[::step]
     distance = np.abs(points.astype(np.float32) @ normals.T.astype(np.float32) - offsets.astype(np.float32))
     votes = np.count_nonzero(distance < tolerance.astype(np.float32)[:, None], axis=0)
     best = int(np.argmax(votes))

@@ -10,8 +10,9 @@ from molmo_ros.core.scene import Plane
 from molmo_ros.core.types import Frame
 from molmo_ros.perception.cluster import contract
 from molmo_ros.perception.config import PerceptionConfig
-from molmo_ros.perception.facets import Facets, measure_facets
+from molmo_ros.perception.facets import Facets, Survey
 from molmo_ros.perception.merge import (
+    are_carried,
     cluster_borders,
     lift_borders,
     merge_behind,
@@ -28,7 +29,7 @@ SMOOTH_PX = 5
 CLIP_M = 0.03
 TOP_FLOORS = 1.5
 TINY_OBJECTS = 2.0
-STRIP_PX = 3.5
+STRIP_CELLS = 1.8
 
 
 def foreground(
@@ -80,7 +81,7 @@ def label_instances(
     tints = tint(frame.rgb[area][::stride, ::stride])
     coarse, bottoms = _label_grid(grid, coarse_height, (tints, support_colour(frame.rgb, height)), frame, plane, config)
     labels[area] = np.where(mask[area] > 0, _finer(coarse, stride), _finer(bottoms, stride))
-    return _keep_objects(labels, height, floor_m(frame.depth_m, config), config)
+    return labels, int(coarse.max())
 
 
 def _finer(labels: LabelImage, stride: int) -> LabelImage:
@@ -100,57 +101,56 @@ def _label_grid(
     surface = measure_surface(grid, frame.K, frame.T_base_camera[:3, :3], config)
     patch_labels, cores, number = find_patches(grid, surface)
     borders = measure_borders(patch_labels, number, grid, surface)
-
-    def measure(labels: LabelImage) -> Facets:
-        return measure_facets(labels, int(labels.max()), grid, surface, height_m, plane.normal)
-
-    patches = measure_facets(cores, number, grid, surface, height_m, plane.normal)
-    clusters = contract(number, borders.pairs, lift_borders(borders, patches))
+    survey = Survey(grid, surface, height_m, plane.normal, float(frame.K[0, 0]))
+    planes = survey.planes(cores, number)
+    clusters = contract(number, borders.pairs, lift_borders(borders, planes))
     labels = clusters[patch_labels]
-    clusters = merge_alike(labels, cluster_borders(borders, clusters), measure(labels), colours[0])[clusters]
+    clusters = merge_alike(labels, cluster_borders(borders, clusters), survey.measure(labels), colours[0])[clusters]
     labels = clusters[patch_labels]
-    clusters = merge_insides(cluster_borders(borders, clusters), measure(labels))[clusters]
+    clusters = merge_insides(cluster_borders(borders, clusters), survey.measure(labels))[clusters]
     labels = clusters[patch_labels]
-    clusters = merge_rims(labels, measure(labels), grid)[clusters]
-    clusters = merge_behind(clusters[patch_labels], clusters, patches, grid)[clusters]
-    facets = measure(clusters[patch_labels])
+    clusters = merge_rims(labels, survey.measure(labels), grid)[clusters]
+    clusters = merge_behind(clusters[patch_labels], clusters, planes, grid)[clusters]
+    labels = clusters[patch_labels]
+    facets = survey.measure(labels)
     distance = np.linalg.norm(facets.centre_m - frame.T_base_camera[:3, 3], axis=1)
-    cell_m = distance * grid.stride_px / float(frame.K[0, 0])
-    min_cells = config.min_object_area_m2 / np.maximum(cell_m, 1e-4) ** 2
-    labels = clusters[patch_labels]
+    min_cells = config.min_object_area_m2 / (distance * grid.stride_px / float(frame.K[0, 0])) ** 2
     close = near_borders(labels, cluster_borders(borders, clusters), grid)
     clusters = merge_fragments(close, facets, TINY_OBJECTS * min_cells)[clusters]
     labels = clusters[patch_labels]
-    table, bottoms = join_bottoms(labels, measure(labels), grid, *colours, height_m)
-    return np.asarray(table[labels], dtype=np.int32), bottoms
+    table, bottoms = join_bottoms(labels, len(np.unique(labels)) - 1, grid, *colours, height_m)
+    labels = np.asarray(table[labels], dtype=np.int32)
+    floor = float(np.median(floor_m(grid.depth_m[labels > 0], config))) if np.any(labels) else 0.0
+    carried = are_carried(cluster_borders(borders, table[clusters]), int(labels.max()))
+    kept = _keep_objects(labels, survey.measure(labels), carried, TOP_FLOORS * floor, config)
+    return kept[labels], kept[bottoms]
 
 
 def _keep_objects(
     labels: LabelImage,
-    height_m: npt.NDArray[np.float32],
-    floor: npt.NDArray[np.float32],
+    facets: Facets,
+    carried: npt.NDArray[np.bool_],
+    min_top_m: float,
     config: PerceptionConfig,
-) -> tuple[LabelImage, int]:
-    """Drop noise and what floats, and number the rest by size."""
-    count = int(labels.max()) + 1
-    cells = np.bincount(labels.ravel(), minlength=count)
-    keep = []
-    for i in range(1, count):
-        if cells[i] < config.min_object_px or _is_strip(labels == i):
-            continue
-        member = labels == i
-        if float(np.percentile(height_m[member], 95)) < TOP_FLOORS * float(np.median(floor[member])):
-            continue
-        keep.append((int(cells[i]), i))
-    keep.sort(reverse=True)
-    table = np.zeros(count, np.int32)
-    for new, (_, old) in enumerate(keep):
-        table[old] = new + 1
-    return table[labels], len(keep)
+) -> LabelImage:
+    """(n + 1,) new label of each cluster, largest first; 0 for noise, strips of smeared depth and what floats."""
+    cells = np.bincount(labels.ravel(), minlength=len(facets.cells))
+    keep = [
+        k
+        for k in range(1, len(cells))
+        if cells[k] >= config.min_object_px / 4
+        and facets.top_m[k] >= min_top_m
+        and (facets.bottom_m[k] <= config.max_float_m or carried[k])
+        and not _is_strip(labels == k)
+    ]
+    table = np.zeros(len(cells), np.int32)
+    for new, old in enumerate(sorted(keep, key=lambda k: -int(cells[k])), start=1):
+        table[old] = new
+    return table
 
 
 def _is_strip(member: npt.NDArray[np.bool_]) -> bool:
-    """Whether a segment is nowhere wider than a few pixels: smeared depth along an edge, not a thing."""
+    """Whether a segment is nowhere wider than a few cells: smeared depth along an edge, not a thing."""
     x, y, w, h = cv2.boundingRect(member.astype(np.uint8))
     inside = cv2.copyMakeBorder(member[y : y + h, x : x + w].astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return bool(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max() <= STRIP_PX)
+    return bool(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max() <= STRIP_CELLS)

@@ -17,6 +17,7 @@ from molmo_ros.perception.surface import Grid
 
 UNLIKE_SUPPORT = 6.0
 LIKE_RIM = 9.0
+LIKE_SHARE = 0.6
 LIGHTNESS_WEIGHT = 0.15
 DARK_LEVEL = 12.0
 OPPONENT = np.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0], [1.0, 1.0, 1.0]])
@@ -91,7 +92,7 @@ def _tints(labels: LabelImage, tints: FloatImage, size: int) -> tuple[npt.NDArra
 
 def join_bottoms(
     labels: LabelImage,
-    facets: Facets,
+    number: int,
     grid: Grid,
     tints: FloatImage,
     support: npt.NDArray[np.float32],
@@ -101,7 +102,7 @@ def join_bottoms(
 
     Args:
         labels: (h, w) cluster of each cell.
-        facets: Figures of the clusters.
+        number: The greatest cluster.
         grid: What is known.
         tints: (h, w, 3) tints from :func:`tint`.
         support: (3,) colour of the support.
@@ -110,10 +111,8 @@ def join_bottoms(
     Returns:
         (n + 1,) new label of each cluster, and (h, w) new labels of the bottoms' cells, 0 elsewhere.
     """
-    number = len(facets.cells) - 1
     union = Union(number)
     given = np.zeros(labels.shape, np.int32)
-    mean, plain = _tints(labels, tints, number + 1)
     offset = tints - support
     unlike = cv2.transform(cv2.multiply(offset, offset), np.ones((1, 3))) > UNLIKE_SUPPORT**2
     low = (labels == 0) & grid.known & (np.abs(height_m) < LEVEL_M) & unlike
@@ -132,7 +131,7 @@ def join_bottoms(
         rim = [
             int(k)
             for k, cells in zip(around, contact, strict=True)
-            if cells >= MIN_CONTACT_CELLS and plain[k] and np.linalg.norm(mean[k] - colour) < LIKE_RIM
+            if cells >= MIN_CONTACT_CELLS and _share_like(tints[labels == k], colour) > LIKE_SHARE
         ]
         if not rim or not _encloses(np.isin(labels, rim), regions == region):
             continue
@@ -143,6 +142,11 @@ def join_bottoms(
     for region, host in hosts:
         given[regions == region] = table[host]
     return table, given
+
+
+def _share_like(tints: FloatImage, colour: npt.NDArray[np.float32]) -> float:
+    """Share of (N, 3) tints that are like a colour."""
+    return float(np.mean(np.linalg.norm(tints - colour, axis=1) < LIKE_RIM))
 
 
 def _encloses(rim: npt.NDArray[np.bool_], inner: npt.NDArray[np.bool_]) -> bool:
