@@ -38,7 +38,7 @@ for name in SHARED_TREES:
     data_files += tree(name, f"share/{PACKAGE}")
 
 extras = {
-    "sim": ["mujoco>=3.2,<5"],
+    "sim": ["mujoco>=3.3,<5"],
     "runtime": ["eclipse-zenoh>=1.10,<2", "xxhash>=3.4,<4"],
     "models": [
         "torch>=2.4,<3",

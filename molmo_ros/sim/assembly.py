@@ -65,6 +65,9 @@ def _physics(mj: Any, spec: Any, config: WorldConfig) -> None:
     # Elliptic cones with a stiff friction direction hold a grasped thing without creep.
     option.cone = mj.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10.0
+    if hasattr(mj.mjtEnableBit, "mjENBL_MULTICCD"):
+        # Faces of meshes rest on several points; newer versions do so by default.
+        option.enableflags |= mj.mjtEnableBit.mjENBL_MULTICCD
 
 
 def _looks(model: Any, config: WorldConfig) -> None:
@@ -276,9 +279,9 @@ def _shape(mj: Any, spec: Any, geom: Any, part: Part, name: str) -> None:
     mesh.uservert = part.vertices_m.astype(np.float32).ravel()
     if len(part.faces):
         mesh.userface = part.faces.ravel()
-        mesh.inertia = mj.mjtMeshInertia.mjMESH_INERTIA_SHELL
-    else:
-        mesh.inertia = mj.mjtMeshInertia.mjMESH_INERTIA_CONVEX
+    # A surface that is only seen need not enclose a volume; that of its hull always exists.
+    kinds = mj.mjtMeshInertia
+    mesh.inertia = kinds.mjMESH_INERTIA_CONVEX if hasattr(kinds, "mjMESH_INERTIA_CONVEX") else kinds.mjINERTIA_CONVEX
     geom.type = mj.mjtGeom.mjGEOM_MESH
     geom.meshname = name
 

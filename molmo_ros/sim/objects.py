@@ -110,7 +110,7 @@ def _ball(rng: Rng) -> tuple[list[Part], str]:
 def _can(rng: Rng) -> tuple[list[Part], str]:
     r, h = rng.uniform(0.026, 0.032), rng.uniform(0.08, 0.115)
     lid = turned(
-        [[0.0, h], [r * 0.92, h], [r * 0.92, h + 0.0015], [r * 0.8, h + 0.0008], [0.0, h + 0.0008]], paint="accent"
+        [[0.0, h], [r * 0.84, h], [r * 0.84, h + 0.0015], [r * 0.74, h + 0.0008], [0.0, h + 0.0008]], paint="accent"
     )
     return [cylinder(r, 0, h), lid], "grey"
 
@@ -209,7 +209,7 @@ def _l_block(rng: Rng) -> tuple[list[Part], str]:
 
 def _jar(rng: Rng) -> tuple[list[Part], str]:
     r, h = rng.uniform(0.027, 0.032), rng.uniform(0.06, 0.085)
-    return [cylinder(r, 0, h * 0.8), cylinder(r * 0.9, h * 0.8, h, paint="accent")], "grey"
+    return [cylinder(r, 0, h * 0.82), cylinder(r * 0.7, h * 0.82, h, paint="accent")], "grey"
 
 
 def _banana(rng: Rng) -> tuple[list[Part], str]:
