@@ -98,6 +98,32 @@ def merge_capsules(pin: Any, shapes: Any) -> Any:
     return out
 
 
+def merge_boxes(pin: Any, shapes: Any) -> Any:
+    """A GeometryModel in which several boxes of one link have become the one box around them: fewer, larger shapes."""
+    import coal
+
+    out = pin.GeometryModel()
+    groups: dict[int, list[Any]] = {}
+    for item in shapes.geometryObjects:
+        if isinstance(item.geometry, coal.Box):
+            groups.setdefault(item.parentFrame, []).append(item)
+        else:
+            out.addGeometryObject(item)
+    signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    for items in groups.values():
+        if len(items) == 1:
+            out.addGeometryObject(items[0])
+            continue
+        corners = [signs * i.geometry.halfSide @ i.placement.rotation.T + i.placement.translation for i in items]
+        low, high = np.min(np.vstack(corners), axis=0), np.max(np.vstack(corners), axis=0)
+        placement = pin.SE3(np.eye(3), 0.5 * (low + high))
+        box = coal.Box(*(high - low).tolist())
+        out.addGeometryObject(
+            pin.GeometryObject(items[0].name, items[0].parentJoint, items[0].parentFrame, placement, box)
+        )
+    return out
+
+
 def self_pairs(model: RobotModel, shapes: Any, never_checked: Iterable[frozenset[str]]) -> list[tuple[int, int]]:
     """Index pairs of shapes that could meet: not on one body, not on neighbours, not exempt by link names."""
     exempt = set(never_checked)
@@ -126,6 +152,7 @@ class CollisionWorld:
         never_checked: Pairs of link names whose contact is never checked.
         hand_frame: Link whose exemptions a held object shares; the tool's body when None.
         margin_m: Distance below which things count as touching [m].
+        coarse: Whether the boxes of one link are checked as the one box around them: faster, and never too small.
     """
 
     def __init__(
@@ -135,6 +162,7 @@ class CollisionWorld:
         never_checked: Iterable[frozenset[str]] = (),
         hand_frame: str | None = None,
         margin_m: float = MARGIN_M,
+        coarse: bool = False,
     ) -> None:
         import pinocchio as pin
 
@@ -143,7 +171,8 @@ class CollisionWorld:
         self.margin_m = margin_m
         self._never = frozenset(never_checked)
         shapes = pin.buildGeomFromUrdfString(model.model, model.urdf, pin.GeometryType.COLLISION)
-        self._robot = merge_capsules(pin, shapes)
+        capsules = merge_capsules(pin, shapes)
+        self._robot = merge_boxes(pin, capsules) if coarse else capsules
         self._links = [model.model.frames[item.parentFrame].name for item in self._robot.geometryObjects]
         self._self_pairs = self_pairs(model, self._robot, self._never)
         self._hand = hand_frame or model.tcp_frame
@@ -165,9 +194,17 @@ class CollisionWorld:
         return self._things
 
     @classmethod
-    def from_config(cls, model: RobotModel, config: RobotConfig, *, margin_m: float = MARGIN_M) -> CollisionWorld:
+    def from_config(
+        cls, model: RobotModel, config: RobotConfig, *, margin_m: float = MARGIN_M, coarse: bool = False
+    ) -> CollisionWorld:
         """An empty world for a described robot."""
-        return cls(model, never_checked=config.never_checked, margin_m=margin_m, hand_frame=config.hand_frame)
+        return cls(
+            model,
+            never_checked=config.never_checked,
+            margin_m=margin_m,
+            hand_frame=config.hand_frame,
+            coarse=coarse,
+        )
 
     def set_support(self, plane: Plane | None) -> None:
         """Everything below a plane is solid; None for no support."""

@@ -87,6 +87,7 @@ class GateConfig:
         period_s: Control period that each command stands for [s].
         step_rad: Largest distance of a command from the measured position of its joint [rad].
         start_rad: The same for the first command after arming [rad].
+        rest_rad_s: Speed below which a joint counts as still; the first command after arming needs a still arm [rad/s].
         stale_after_s: Age at which a measurement is too old [s].
         workspace_lower_m: (3,) lowest tool position in the base frame [m].
         workspace_upper_m: (3,) highest tool position in the base frame [m].
@@ -97,6 +98,7 @@ class GateConfig:
     period_s: float = 0.01
     step_rad: float = 0.15
     start_rad: float = 0.02
+    rest_rad_s: float = 0.1
     stale_after_s: float = 0.1
     workspace_lower_m: Array = field(default_factory=lambda: np.full(3, -np.inf))
     workspace_upper_m: Array = field(default_factory=lambda: np.full(3, np.inf))
@@ -165,7 +167,7 @@ class Gate:
             workspace_m: Lowest and highest tool position in the base frame [m]; the robot's own when None.
             collision_margin_m: The default tolerates 3 mm of overlap: a perceived table is not exact to the millimetre.
         """
-        world = CollisionWorld.from_config(model, robot, margin_m=collision_margin_m)
+        world = CollisionWorld.from_config(model, robot, margin_m=collision_margin_m, coarse=True)
         world.set_support(support)
         world.set_obstacles(keep_out)
         lower, upper = workspace_m or (robot.workspace_lower_m, robot.workspace_upper_m)
@@ -202,9 +204,11 @@ class Gate:
         if isinstance(order, str):
             return GateVerdict(ErrorCode.GATE_NAMES, order, None, memory)
         try:
-            q = np.array(positions, dtype=np.float64)
+            q = np.asarray(positions)
         except (TypeError, ValueError, OverflowError):
             return GateVerdict(ErrorCode.GATE_NOT_FINITE, "the command is not made of numbers", None, memory)
+        if q.dtype.kind not in "fiu":
+            return GateVerdict(ErrorCode.GATE_NOT_FINITE, "the command is not made of real numbers", None, memory)
         if q.shape != (len(names),):
             return GateVerdict(
                 ErrorCode.GATE_NAMES, f"the command has {len(names)} names but values of shape {q.shape}", None, memory
@@ -214,7 +218,9 @@ class Gate:
         refusal, actual = self._measured(measured, now_ns)
         if actual is None:
             return GateVerdict(*refusal, None, memory)
-        return self._judge(q.tolist(), actual, now_ns, memory)
+        if memory is None and (reason := self._moved_at_start(measured)):
+            return GateVerdict(ErrorCode.GATE_VELOCITY, reason, None, None)
+        return self._judge(q.astype(np.float64).tolist(), actual, now_ns, memory)
 
     def check_trajectory(
         self, trajectory: JointTrajectory, *, measured: JointState, now_ns: int, memory: GateMemory | None
@@ -255,6 +261,16 @@ class Gate:
         if not all(map(isfinite, actual)):
             return (ErrorCode.GATE_STALE, "the joint states hold a position that is not finite"), None
         return (ErrorCode.NONE, ""), actual
+
+    def _moved_at_start(self, measured: JointState) -> str:
+        """Why an arm that is about to start does not stand still; empty when it does, or when no speeds are measured."""
+        speeds = measured.velocities.tolist()
+        if len(speeds) != len(measured.names):
+            return ""
+        for i, where in zip(range(len(self.names)), _select(self.names, measured.names), strict=True):
+            if not abs(speeds[where]) <= self.config.rest_rad_s:
+                return f"{self.names[i]} still moves at {speeds[where]:.3f} rad/s; a motion starts from standstill"
+        return ""
 
     def _judge(self, q: list[float], actual: list[float], now_ns: int, memory: GateMemory | None) -> GateVerdict:
         """Bounds for positions q in the gate's order."""

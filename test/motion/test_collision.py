@@ -117,3 +117,18 @@ def test_densify_bounds_the_step_and_keeps_the_waypoints(ready):
     assert np.abs(np.diff(rows, axis=0)).max() <= 0.03 + 1e-12
     for waypoint in path:
         assert np.any(np.all(rows == waypoint, axis=1))
+
+
+def test_coarse_shapes_miss_nothing(model, robot):
+    fine = CollisionWorld.from_config(model, robot, margin_m=0.0)
+    coarse = CollisionWorld.from_config(model, robot, margin_m=0.0, coarse=True)
+    for world in (fine, coarse):
+        world.set_support(TABLE)
+    rng = np.random.default_rng(4)
+    limits = model.limits
+    found = 0
+    for q in limits.lower + (limits.upper - limits.lower) * rng.uniform(size=(400, 7)):
+        if fine.in_collision(q):
+            found += 1
+            assert coarse.in_collision(q)
+    assert found > 10

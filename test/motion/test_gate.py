@@ -1,5 +1,7 @@
 """The last gate lets good commands pass unchanged and refuses every other one with a code and a reason."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -94,7 +96,7 @@ def test_what_is_not_finite_is_refused(gate, ready, bad):
     assert "fr3_joint4" in verdict.reason
 
 
-@pytest.mark.parametrize("bad", ["left", [None] * 7, ["x"] * 7, object(), [1j] * 7, 10**400])
+@pytest.mark.parametrize("bad", ["left", ["1.0"] * 7, [True] * 7, [None] * 7, ["x"] * 7, object(), [1j] * 7, 10**400])
 def test_what_is_no_number_is_refused(gate, ready, bad):
     assert not check(gate, bad, memory=at_rest(ready)).accepted
 
@@ -148,6 +150,19 @@ def test_the_first_command_starts_where_the_arm_is(gate, ready):
     assert check(gate, ready + 0.021, memory=None, measured=measured).code is ErrorCode.GATE_STEP
 
 
+@pytest.mark.parametrize("speed", [0.2, -0.2, np.nan])
+def test_a_motion_starts_from_standstill(gate, ready, speed):
+    still = state(gate.names, ready)
+    moving_arm = replace(still, velocities=np.full(7, speed))
+    assert check(gate, ready, memory=None, measured=moving_arm).code is ErrorCode.GATE_VELOCITY
+    assert check(gate, ready, memory=at_rest(ready), measured=moving_arm).accepted
+
+
+def test_robots_that_measure_no_speed_may_start(gate, ready):
+    measured = replace(state(gate.names, ready), velocities=np.zeros(0))
+    assert check(gate, ready, memory=None, measured=measured).accepted
+
+
 def test_a_command_far_from_the_measured_state_is_refused(gate, ready):
     away = ready.copy()
     away[0] += 0.2
@@ -178,8 +193,6 @@ def test_too_hard_an_acceleration_is_refused(gate, ready):
 
 def test_too_hard_a_jerk_is_refused(model, robot, ready):
     # At 100 Hz Franka's jerk bound is looser than its acceleration bound, so a slower one is asked for here.
-    from dataclasses import replace
-
     gate = Gate.from_config(model, robot)
     tight = replace(gate.config, limits=robot.limits.scaled(jerk=0.1))
     gate = Gate(model, tight, gate.world)
