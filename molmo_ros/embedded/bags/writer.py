@@ -205,7 +205,7 @@ class BagWriter:
             except OSError as error:
                 self._fail(error)
                 raise self._failure from error
-            return info
+            return self._info()
 
     def __enter__(self) -> BagWriter:
         return self
@@ -233,6 +233,7 @@ class BagWriter:
             compression_mode="MESSAGE" if self._message_compression else "",
             custom_data=self._custom_data,
             ros_distro=os.environ.get("ROS_DISTRO", ""),
+            size_bytes=sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file()),
         )
 
     def _open_file(self) -> FileWriter:
