@@ -31,7 +31,10 @@ FLAT_RESIDUAL_M = 0.006
 FRAGMENT_SHARE = 0.15
 HANGING_M = 0.03
 CARRY_CELLS = 3
-CAP_WIDTH_M = 0.034
+CAP_WIDTH_M = 0.04
+LID_WIDTH_M = 0.09
+LID_SHARE = 0.7
+LID_RISE_M = 0.022
 CAP_SHARE = 0.65
 BRIDGE_SAMPLES = 24
 IN_FRONT_M = 0.01
@@ -289,15 +292,15 @@ def are_carried(borders: Borders, number: int) -> npt.NDArray[np.bool_]:
 
 
 def _is_cap(facets: Facets, small: int, host: int) -> bool:
-    """Whether a cluster is too narrow to be grasped apart from what it stands on: a bottle's cap, a lid's knob."""
-    offset = float(np.linalg.norm(facets.centre_m[small, :2] - facets.centre_m[host, :2]))
-    return bool(
-        facets.bottom_m[small] > HANGING_M
-        and facets.cells[small] < FRAGMENT_SHARE * facets.cells[host]
-        and facets.width_m[small] < min(CAP_WIDTH_M, CAP_SHARE * facets.width_m[host])
-        and facets.bottom_m[small] > facets.bottom_m[host] + HANGING_M
-        and offset < 0.5 * facets.width_m[host]
-    )
+    """Whether a cluster is the cap or lid of what it stands on: centred, small, and narrow or hardly rising above it."""
+    if facets.cells[small] > LID_SHARE * facets.cells[host] or facets.bottom_m[small] < HANGING_M:
+        return False
+    width = facets.width_m[host]
+    if width > LID_WIDTH_M or np.linalg.norm(facets.centre_m[small, :2] - facets.centre_m[host, :2]) > 0.5 * width:
+        return False
+    narrow = facets.width_m[small] < min(CAP_WIDTH_M, CAP_SHARE * width)
+    lid = facets.width_m[small] < 1.1 * width and facets.top_m[small] - facets.top_m[host] < LID_RISE_M
+    return bool(lid or (narrow and facets.bottom_m[small] > facets.bottom_m[host] + HANGING_M))
 
 
 def _coplanar(patches: Planes, a: int, b: int, tolerance_m: float) -> bool:

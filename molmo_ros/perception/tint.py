@@ -26,6 +26,7 @@ MIN_CONTACT_CELLS = 5
 MIN_ENCLOSED = 0.55
 LEVEL_M = 0.008
 PLAIN_SPREAD = 4.5
+PLAIN_SHARE = 0.06
 LIKE_PART = 8.0
 PART_SHARE = 0.4
 MIN_TOUCH_CELLS = 3
@@ -87,7 +88,7 @@ def _tints(labels: LabelImage, tints: FloatImage, size: int) -> tuple[npt.NDArra
     mean = np.stack([np.bincount(flat, pixels[:, k], size) for k in range(3)], axis=1) / divisor
     square = np.stack([np.bincount(flat, pixels[:, k] ** 2, size) for k in range(3)], axis=1) / divisor
     spread = np.sqrt(np.maximum(square - mean**2, 0.0))[:, :2].max(axis=1)
-    return mean, spread < PLAIN_SPREAD
+    return mean, spread < PLAIN_SPREAD + PLAIN_SHARE * np.linalg.norm(mean[:, :2], axis=1)
 
 
 def join_bottoms(
