@@ -45,26 +45,35 @@ class CameraOutput:
             for camera, prefix in _PREFIX.items()
         }
         self._static = StaticTransformBroadcaster(node)
-        self._announced = False
 
-    def publish_due(self, simulation: Simulation, lock: threading.Lock) -> None:
-        """Publishes the cameras whose time has come; called on the thread that owns the simulation."""
-        now = simulation.world.time_s
-        if not self._announced:
-            self._announce(simulation)
-        for camera, period in self._periods.items():
-            if period is None or camera not in simulation.config.cameras or now < self._due[camera]:
+    def run(self, simulation: Simulation, lock: threading.Lock, stop: threading.Event) -> None:
+        """Draws and publishes until told to stop; the thread that calls it owns the drawing context."""
+        self._announce(simulation)
+        while not stop.is_set():
+            camera = self._next(simulation.world.time_s)
+            if camera is None or camera not in simulation.config.cameras:
+                stop.wait(0.004)
                 continue
-            if camera == "wrist" and not any(p.get_subscription_count() for p in self._pubs[camera]):
-                continue
-            self._due[camera] = now + period
             with lock:
-                frame = simulation.render(camera)
-            self._publish(camera, frame)
+                state = simulation.world.snapshot()
+            self._publish(camera, simulation.world.render(camera, state))
+
+    def _next(self, now_s: float) -> str | None:
+        """The camera whose time has come, or None. A clock that was set back starts over."""
+        for camera, period in self._periods.items():
+            if period is None:
+                continue
+            if now_s < self._due[camera] - period:
+                self._due[camera] = now_s
+            if now_s < self._due[camera]:
+                continue
+            self._due[camera] = max(self._due[camera] + period, now_s)
+            if camera == "front" or any(p.get_subscription_count() for p in self._pubs[camera]):
+                return camera
+        return None
 
     def _announce(self, simulation: Simulation) -> None:
         """Says once where the fixed cameras stand; those on a link come with the robot's description."""
-        self._announced = True
         fixed = [
             convert.transform_msg(c.T_base_optical, self._base_frame, c.frame_id, 0)
             for c in simulation.config.cameras.values()

@@ -29,6 +29,8 @@ PARAMS = (
           high=1.0),
 )  # fmt: skip
 POLL_S = 0.005
+SETTLE_S = 1.0
+STILL_RAD_S = 0.005
 
 
 class ControllerDriver:
@@ -119,7 +121,7 @@ class ControllerDriver:
             )
         self._active = handle
         outcome = handle.get_result_async()
-        start_ns: int | None = None
+        reached_s = 0.0
         fault: MolmoRosError | None = None
         while not outcome.done():
             if fault is None and cancelled():
@@ -127,14 +129,13 @@ class ControllerDriver:
                 handle.cancel_goal_async()
             if fault is None:
                 try:
-                    state = self.joint_state()
-                    start_ns = state.stamp_ns if start_ns is None else start_ns
-                    self._check_tracking(trajectory, state, start_ns)
+                    reached_s = self._reached(trajectory, self.joint_state(), reached_s)
                 except MolmoRosError as error:
                     fault = error
                     handle.cancel_goal_async()
             time.sleep(POLL_S)
         self._active = None
+        self._settle()
         if fault is not None:
             return MotionResult(code=fault.code, message=fault.message, gripper=self._gripper)
         result = outcome.result().result
@@ -147,16 +148,37 @@ class ControllerDriver:
             return MotionResult(code=code, message=result.error_string or "The controller gave up the trajectory.")
         return MotionResult(gripper=self._gripper)
 
-    def _check_tracking(self, trajectory: JointTrajectory, state: JointState, start_ns: int) -> None:
-        """The measured position must lie on the path near the present time; some lag is normal."""
-        now = (state.stamp_ns - start_ns) * 1e-9
+    def _reached(self, trajectory: JointTrajectory, state: JointState, before_s: float) -> float:
+        """The moment of the trajectory nearest to the measured position, looked for from the last one on.
+
+        Only the distance from the path counts: when the controller began is not known to the millisecond.
+
+        Raises:
+            MolmoRosError: TRACKING_ERROR when the arm is nowhere near the path.
+        """
         measured = state.select(trajectory.names)
-        times = np.clip(now + np.linspace(-0.4, 0.15, 12), 0.0, trajectory.duration_s)
-        error = min(float(np.max(np.abs(trajectory.sample(float(t))[0] - measured))) for t in times)
-        if error > self._tracking_rad:
+        times = np.clip(before_s + np.linspace(-0.1, 1.0, 23), 0.0, trajectory.duration_s)
+        errors = [float(np.max(np.abs(trajectory.sample(float(t))[0] - measured))) for t in times]
+        nearest = int(np.argmin(errors))
+        if errors[nearest] > self._tracking_rad:
             raise MolmoRosError(
-                ErrorCode.TRACKING_ERROR, f"The arm is {error:.2f} rad off its path; it has met something and holds."
+                ErrorCode.TRACKING_ERROR,
+                f"The arm is {errors[nearest]:.2f} rad off its path; it has met something and holds.",
             )
+        return float(times[nearest])
+
+    def _settle(self) -> None:
+        """Waits until the arm stands still; a moment at most."""
+        end = time.monotonic() + SETTLE_S
+        while time.monotonic() < end:
+            with self._lock:
+                newest = self._state
+            if newest is None:
+                return
+            index = [newest[0].names.index(n) for n in self._names]
+            if float(np.max(np.abs(newest[0].velocities[index]))) < STILL_RAD_S:
+                return
+            time.sleep(POLL_S)
 
     def stream(self, names: tuple[str, ...], positions: np.ndarray) -> None:
         """One position target for the next control period."""

@@ -74,6 +74,8 @@ class SimNode(Node):
         self._ready.wait()
         if self._failure is not None:
             raise self._failure
+        self._drawing = threading.Thread(target=self._draw, name="cameras", daemon=True)
+        self._drawing.start()
         group = ReentrantCallbackGroup()
         controller, gripper = values["arm_controller"], values["gripper"]
         self._arm_goal: object | None = None
@@ -120,15 +122,24 @@ class SimNode(Node):
                     simulation.step()
                     stamp, state = simulation.world.stamp_ns, simulation.joint_state()
                 self._publish_state(stamp, state)
-                self._cameras.publish_due(simulation, self._lock)
                 next_step += CONTROL_PERIOD_S / self._factor
                 left = next_step - time.monotonic()
                 if left > 0:
                     self._stop.wait(left)
                 elif left < -0.5:
                     next_step = time.monotonic()
+        except Exception as error:
+            self.get_logger().fatal(f"the simulation ended: {type(error).__name__}: {error}")
+            rclpy.try_shutdown(context=self.context)
+
+    def _draw(self) -> None:
+        try:
+            self._cameras.run(self._simulation, self._lock, self._stop)
+        except Exception as error:
+            self.get_logger().fatal(f"the cameras ended: {type(error).__name__}: {error}")
+            rclpy.try_shutdown(context=self.context)
         finally:
-            simulation.close()
+            self._simulation.close()
 
     def _apply_reset(self, simulation: Simulation) -> None:
         if self._reset_request is None:
@@ -265,6 +276,7 @@ class SimNode(Node):
         """Ends the simulation thread."""
         self._stop.set()
         self._thread.join(timeout=5.0)
+        self._drawing.join(timeout=5.0)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -43,6 +43,19 @@ class ObjectState:
     angular_rad_s: Array
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """A copy of a world's physical state.
+
+    Attributes:
+        model: MuJoCo's model it belongs to.
+        data: MuJoCo's state.
+    """
+
+    model: Any
+    data: Any
+
+
 class SimWorld:
     """A robot at a table with a scene on it.
 
@@ -66,6 +79,7 @@ class SimWorld:
         self.noise = noise
         self._renderer = renderer
         self._owns_renderer = renderer is None
+        self._spare: Snapshot | None = None
         self.scene = SceneModel()
         self.reset(scene or SceneModel())
 
@@ -143,7 +157,10 @@ class SimWorld:
     @property
     def stamp_ns(self) -> int:
         """The same in nanoseconds; a round multiple of the physics step."""
-        return round(float(self.data.time) / self.config.timestep_s) * round(self.config.timestep_s * _NS)
+        return self._stamp_ns(self.data)
+
+    def _stamp_ns(self, data: Any) -> int:
+        return round(float(data.time) / self.config.timestep_s) * round(self.config.timestep_s * _NS)
 
     @property
     def arm_joint_names(self) -> tuple[str, ...]:
@@ -217,8 +234,11 @@ class SimWorld:
         """
         if name not in self._body:
             raise MolmoRosError(ErrorCode.CONFIG_INVALID, f"the robot has no link {name}")
+        return self._link_pose(name, self.data)
+
+    def _link_pose(self, name: str, data: Any) -> Array:
         i = self._body[name]
-        return geo.make_transform(self.data.xmat[i].reshape(3, 3), self.data.xpos[i])
+        return geo.make_transform(data.xmat[i].reshape(3, 3), data.xpos[i])
 
     def object_state(self, name: str) -> ObjectState:
         """Ground truth of an object.
@@ -245,8 +265,22 @@ class SimWorld:
         settings = self.config.cameras[camera]
         return self.link_pose(settings.link) if settings.link else settings.T_base_optical
 
-    def render(self, camera: str = "front") -> Frame:
+    def snapshot(self) -> Snapshot:
+        """A copy of the physical state, which `render` can draw on another thread while this world goes on.
+
+        The next call reuses the copy, so one drawing is under way at a time.
+        """
+        if self._spare is None or self._spare.model is not self.model:
+            self._spare = Snapshot(model=self.model, data=self._mujoco.MjData(self.model))
+        self._mujoco.mj_copyData(self._spare.data, self.model, self.data)
+        return self._spare
+
+    def render(self, camera: str = "front", state: Snapshot | None = None) -> Frame:
         """What a camera sees now, with the depth camera's errors where a noise model is set.
+
+        Args:
+            camera: Name of the camera.
+            state: What to draw; the present state when None.
 
         Raises:
             MolmoRosError: DEPENDENCY_MISSING where nothing can draw; CONFIG_INVALID for an unknown camera.
@@ -259,16 +293,17 @@ class SimWorld:
         if self._renderer is None:
             cameras = self.config.cameras.values()
             self._renderer = Renderer(max(c.width_px for c in cameras), max(c.height_px for c in cameras))
-        camera_id = self.model.camera(camera).id
-        rgb, depth_m = self._renderer.render(self.model, self.data, camera_id, settings.width_px, settings.height_px)
+        model, data = (self.model, self.data) if state is None else (state.model, state.data)
+        camera_id = model.camera(camera).id
+        rgb, depth_m = self._renderer.render(model, data, camera_id, settings.width_px, settings.height_px)
         if self.noise is not None:
             depth_m = self.noise.apply(depth_m, settings.f_px)
         return Frame(
             rgb=rgb,
             depth_m=depth_m,
             K=settings.K,
-            T_base_camera=self.camera_pose(camera),
-            stamp_ns=self.stamp_ns,
+            T_base_camera=self._link_pose(settings.link, data) if settings.link else settings.T_base_optical,
+            stamp_ns=self._stamp_ns(data),
             frame_id=settings.frame_id,
         )
 
