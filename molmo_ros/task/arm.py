@@ -33,6 +33,8 @@ AT_HOME_RAD = 0.02
 CLOSE_MARGIN_M = 0.002  # kept while the fingers reach around the target
 HELD_SHRINK_M = 0.006  # what a held box is smaller than seen, so that its own support does not count as contact
 MAX_SOLUTIONS = 6
+ON_PATH_RAD = 0.1
+REST_STRIDE = 8
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -224,6 +226,22 @@ class ArmMotions:
         if not ways:
             raise problem or MolmoRosError(ErrorCode.GRASP_UNREACHABLE, "The arm can not reach this grasp.")
         return ways
+
+    def plan_rest(self, state: JointState, trajectory: JointTrajectory) -> JointTrajectory | None:
+        """What is left of a trajectory that was broken off, from where the arm is; None when it is at its end.
+
+        Raises:
+            MolmoRosError: TRACKING_ERROR when the arm is not on the path any more.
+        """
+        q = state.select(trajectory.names)
+        distances = np.max(np.abs(trajectory.positions - q), axis=1)
+        nearest = int(np.argmin(distances))
+        if distances[nearest] > ON_PATH_RAD:
+            raise MolmoRosError(ErrorCode.TRACKING_ERROR, "The arm has left its path while it could not be seen.")
+        left = trajectory.positions[nearest + 1 :: REST_STRIDE]
+        path = np.vstack([q, left, trajectory.positions[-1]])
+        path = path[np.concatenate([[True], np.max(np.abs(np.diff(path, axis=0)), axis=1) > 1e-4])]
+        return self._timed(path, self._near_speed) if len(path) > 1 else None
 
     def plan_lift(self, state: JointState, lift_m: float, target: SceneObject) -> JointTrajectory:
         """Straight up from where the closed hand really is.

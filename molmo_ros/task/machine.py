@@ -32,6 +32,7 @@ class TaskConfig:
         release_clearance_m: Height above its support at which a thing is let go [m].
         max_attempts: Tries of the whole before giving up.
         max_grasps: Grasps tried per attempt when planning fails.
+        max_resumes: Times a motion goes on after the joint states were lost for a moment.
         max_objects: Things moved for an "all the ..." sentence.
         answer_deadline_s: How long a model may think [s].
         push_m: Length of a push [m].
@@ -47,6 +48,7 @@ class TaskConfig:
     release_clearance_m: float = 0.006
     max_attempts: int = 3
     max_grasps: int = 6
+    max_resumes: int = 5
     max_objects: int = 10
     answer_deadline_s: float = 30.0
     push_m: float = 0.10
@@ -375,11 +377,20 @@ class TaskMachine:
             self._move(Motion(trajectory=retreat, allowed_contacts=self._arm.hand_links))
 
     def _move(self, motion: Motion) -> None:
-        self._ports.check()
-        result = self._ports.move(motion)
-        self._ports.check()
-        if result.code is not ErrorCode.NONE:
-            raise MolmoRosError(result.code, result.message)
+        for _ in range(self._config.max_resumes + 1):
+            self._ports.check()
+            result = self._ports.move(motion)
+            self._ports.check()
+            if result.code is ErrorCode.NONE:
+                return
+            if result.code is not ErrorCode.JOINT_STATES_LOST or motion.trajectory is None:
+                break
+            # The executor holds. Once the robot can be seen again, the rest of the motion is planned from there.
+            rest = self._arm.plan_rest(self._ports.joint_state(), motion.trajectory)
+            if rest is None:
+                return
+            motion = replace(motion, trajectory=rest)
+        raise MolmoRosError(result.code, result.message)
 
     def _report(
         self, stage: str, message: str, progress: float, trace: Trace | None = None, grasp: Grasp | None = None
