@@ -22,6 +22,9 @@ SHM_POOL_BYTES = 64 * 1024 * 1024
 LEASE_MS = 4_000
 """A peer that falls silent without closing its socket is dropped after this time."""
 
+OPEN_TIMEOUT_MS = 2_000
+"""A peer that takes a connection and says nothing holds up the closing of a session this long."""
+
 MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
 
 
@@ -80,6 +83,7 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "scouting/gossip/target": {"router": ["router", "peer"], "peer": ["router", "peer"]},
         "scouting/gossip/autoconnect": {"router": [], "peer": ["router", "peer"]},
         "timestamping/enabled": {"router": True, "peer": True, "client": True},
+        "transport/unicast/open_timeout": OPEN_TIMEOUT_MS,
         "transport/link/tx/lease": LEASE_MS,
         "transport/link/tx/keep_alive": 4,
         "transport/link/rx/max_message_size": MAX_MESSAGE_BYTES,
