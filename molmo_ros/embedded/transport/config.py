@@ -70,9 +70,9 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     return {
         "mode": "peer",
         "listen/endpoints": [] if reach == "OFF" else listen,
-        "listen/timeout_ms": -1,
+        # A retry that never ends would keep the session from closing; rendezvous.py retries instead.
+        "listen/timeout_ms": 0,
         "listen/exit_on_failure": False,
-        "listen/retry": retry,
         "connect/endpoints": [*([] if reach == "OFF" else [meeting]), *static_peers(environ)],
         "connect/timeout_ms": -1,
         "connect/exit_on_failure": False,
@@ -94,6 +94,23 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
             "message_size_threshold": SHM_THRESHOLD_BYTES,
         },
     }
+
+
+def meeting(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Settings of the session that does nothing but serve the meeting port."""
+    host = "[::]" if discovery_range(environ) == "SUBNET" else "127.0.0.1"
+    return {
+        **defaults(environ),
+        "listen/endpoints": [f"tcp/{host}:{MEETING_PORT}"],
+        "listen/exit_on_failure": True,
+        "connect/endpoints": [],
+        "transport/shared_memory/enabled": False,
+    }
+
+
+def uses_meeting_port(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether sessions meet without the user having configured how."""
+    return not environ.get("ZENOH_SESSION_CONFIG_URI", "").strip() and discovery_range(environ) != "OFF"
 
 
 def overrides(text: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from molmo_ros.embedded.transport import config, keys
 from molmo_ros.embedded.transport.graph import Graph
+from molmo_ros.embedded.transport.rendezvous import Rendezvous
 
 if TYPE_CHECKING:
     import zenoh
@@ -88,6 +89,7 @@ class Session:
         self._direct = lambda function: zenoh.handlers.Callback(function, indirect=False)
         self._put = zenoh.SampleKind.PUT
         self._liveliness = self.zenoh.liveliness()
+        self._rendezvous = Rendezvous(self.zenoh, self.callback) if config.uses_meeting_port() else None
         self._graph_subscriber = self._liveliness.declare_subscriber(
             f"{keys.ADMIN_SPACE}/{domain_id}/**", self._direct(self._on_token), history=True
         )
@@ -158,6 +160,8 @@ class Session:
             if self._closed:
                 return
             self._closed = True
+        if self._rendezvous is not None:
+            self._rendezvous.close()
         with contextlib.suppress(Exception):
             self.zenoh.close()
         self.graph.touch()
