@@ -27,6 +27,8 @@ NAMES = (
 )
 MIXED = "mixed"
 DOMINANT_SHARE = 0.4
+ACCENT_SHARE = 0.3
+NEUTRAL = frozenset({"black", "grey", "white"})
 MAX_PIXELS = 2000
 
 _HUE_EDGES_DEG = np.array([12.0, 42.0, 68.0, 165.0, 196.0, 252.0, 293.0, 346.0])
@@ -64,4 +66,11 @@ def name_colour(rgb: npt.NDArray[np.uint8]) -> str:
     """The basic colour that dominates (N, 3) pixels, "mixed" where none does."""
     shares = colour_shares(rgb)
     name = max(shares, key=lambda key: shares[key])
-    return name if shares[name] >= DOMINANT_SHARE else MIXED
+    if name in NEUTRAL:
+        # Lids, caps and labels are often plain metal or white; a thing is called by its colour.
+        chromatic = max((key for key in shares if key not in NEUTRAL), key=lambda key: shares[key])
+        if shares[chromatic] > ACCENT_SHARE:
+            name = chromatic
+    elif shares[name] < DOMINANT_SHARE:
+        return MIXED
+    return name if shares[name] >= ACCENT_SHARE else MIXED

@@ -10,9 +10,8 @@ from molmo_ros.core.scene import Plane, SceneObject
 from molmo_ros.core.types import Frame
 from molmo_ros.perception.colour import name_colour
 from molmo_ros.perception.shape import describe_shape
+from molmo_ros.perception.solid import fit_solid
 
-TRIM_PERCENT = 0.5
-RESTING_M = 0.025
 BOX_POINTS = 2500
 
 Array = npt.NDArray[np.float64]
@@ -26,43 +25,6 @@ def plane_frame(plane: Plane) -> Array:
         x = np.array([0.0, 1.0, 0.0]) - z[1] * z
     x = x / np.linalg.norm(x)
     return np.stack([x, np.cross(z, x), z])
-
-
-def upright_box(local: Array, height_m: Array) -> tuple[Array, Array]:
-    """Smallest upright box of points, the outermost half percent trimmed on each side.
-
-    Args:
-        local: (N, 2) positions along the support [m].
-        height_m: (N,) heights above the support [m].
-
-    Returns:
-        (4, 4) pose of its centre in the local frame with x along the longer side, and its (3,) size [m].
-    """
-    rectangle = cv2.minAreaRect(_trim(local).astype(np.float32))
-    angle = np.radians(rectangle[2])
-    width, depth = rectangle[1]
-    if depth > width:
-        angle += np.pi / 2
-    c, s = np.cos(angle), np.sin(angle)
-    axes = np.array([[c, s], [-s, c]])
-    along = local @ axes.T
-    low, high = np.percentile(along, [TRIM_PERCENT, 100 - TRIM_PERCENT], axis=0)
-    bottom, top = np.percentile(height_m, [1.0, 100 - TRIM_PERCENT])
-    if bottom < RESTING_M:
-        bottom = 0.0
-    T = np.eye(4)
-    T[:2, 0], T[:2, 1] = axes[0], axes[1]
-    T[:2, 3] = axes.T @ (0.5 * (low + high))
-    T[2, 3] = 0.5 * (bottom + top)
-    return T, np.array([high[0] - low[0], high[1] - low[1], max(top - bottom, 1e-3)])
-
-
-def _trim(local: Array) -> Array:
-    if len(local) < 50:
-        return local
-    middle = np.median(local, axis=0)
-    radius = np.linalg.norm(local - middle, axis=1)
-    return np.asarray(local[radius <= np.percentile(radius, 99.5)])
 
 
 def make_object(
@@ -90,8 +52,13 @@ def make_object(
     step = max(1, len(points) // BOX_POINTS)
     local = points[::step] @ R_local_base.T
     height_m = local[:, 2] - plane.offset_m
-    T_local_box, size_m = upright_box(local[:, :2], height_m)
-    T_local_box[2, 3] += plane.offset_m
+    solid = fit_solid(local[:, :2], height_m, (R_local_base @ frame.T_base_camera[:3, 3])[:2])
+    top = float(np.percentile(height_m, 99.0))
+    T_local_box = np.eye(4)
+    T_local_box[:2, 0], T_local_box[:2, 1] = solid.axes[0], solid.axes[1]
+    T_local_box[:2, 3] = solid.centre_m
+    T_local_box[2, 3] = plane.offset_m + top - 0.5 * solid.tall_m
+    size_m = np.array([*solid.size_m, solid.tall_m])
     T_base_local = np.eye(4)
     T_base_local[:3, :3] = R_local_base.T
     T_base_box = T_base_local @ T_local_box
@@ -104,8 +71,8 @@ def make_object(
         eroded = eroded[1:-1, 1:-1]
         inner = eroded if np.count_nonzero(eroded) > 50 else inner
     pixels = frame.rgb[y0:y1, x0:x1][inner > 0]
-    camera_local = R_local_base @ frame.T_base_camera[:3, 3]
-    shape = describe_shape(local[:, :2], height_m, T_local_box, size_m, camera_local[:2])
+    colour = name_colour(pixels)
+    shape = describe_shape(solid, colour)
     height, width = mask.shape
     return SceneObject(
         object_id=object_id,
@@ -114,7 +81,7 @@ def make_object(
         points_base_m=points,
         T_base_box=T_base_box,
         size_m=size_m,
-        colour=name_colour(pixels),
+        colour=colour,
         rgb=pixels.mean(axis=0).astype(np.float64),
         shape=shape.name,
         shape_scores=shape.scores,

@@ -1,15 +1,18 @@
-"""Shape words from what one view shows: extents, roundness of the footprint, hollowness."""
+"""Shape words of everyday things from a measured body.
+
+Each word has a soft score from figures a person would name: a can is round, closed and taller than wide. The limits are
+those of household objects, with wide ramps, so that neighbours such as can and jar share a doubtful one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from molmo_ros.perception.solid import Solid
 
-Array = npt.NDArray[np.float64]
-
-RECEPTACLES = frozenset({"bowl", "plate", "tray", "cup", "mug", "basket"})
+RECEPTACLES = frozenset({"bowl", "plate", "tray", "cup", "mug"})
+UNKNOWN = "object"
+MIN_SCORE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,20 +24,86 @@ class Shape:
     is_receptacle: bool
 
 
-def describe_shape(local: Array, height_m: Array, T_local_box: Array, size_m: Array, camera_xy_m: Array) -> Shape:
-    """Name the shape of visible points.
+def describe_shape(solid: Solid, colour: str) -> Shape:
+    """Name the shape of a body.
 
     Args:
-        local: (N, 2) positions along the support [m].
-        height_m: (N,) heights above the support [m].
-        T_local_box: (4, 4) pose of the upright box in the local frame.
-        size_m: (3,) size of the box [m].
-        camera_xy_m: (2,) camera position along the support [m].
+        solid: The body.
+        colour: Its colour name, which tells a banana from other bent things.
     """
-    del camera_xy_m, local, height_m, T_local_box
-    length, width, tall = size_m
-    scores = {"block": 0.5, "box": 0.5 if length > 0.09 else 0.3, "object": 0.1}
-    if tall > 1.3 * width:
-        scores["can"] = 0.4
-    name = max(scores, key=lambda key: scores[key])
-    return Shape(name=name, scores=scores, is_receptacle=False)
+    scores = _round_scores(solid) if solid.is_round else _square_scores(solid, colour)
+    scores = {name: round(value, 3) for name, value in scores.items() if value > 0.02}
+    best = max(scores, key=lambda name: scores[name], default=UNKNOWN)
+    name = best if scores.get(best, 0.0) >= MIN_SCORE else UNKNOWN
+    return Shape(name=name, scores=scores or {UNKNOWN: 1.0}, is_receptacle=name in RECEPTACLES)
+
+
+def _round_scores(solid: Solid) -> dict[str, float]:
+    diameter, tall = float(solid.size_m[0]), solid.tall_m
+    ratio = tall / diameter
+    is_open = 1.0 - _ramp(solid.lid, 0.25, 0.6)
+    closed = 1.0 - is_open
+    narrow_top = 1.0 - _ramp(solid.top_width, 0.62, 0.88)
+    standing = _ramp(ratio, 0.65, 0.9)
+    upright = closed * (1 - narrow_top)
+    flat = 1.0 - _ramp(ratio, 0.16, 0.24)
+    small = 1.0 - _ramp(diameter, 0.115, 0.14)
+    handle = _ramp(float(solid.handle), 0.5, 2.0) * (1.0 - _ramp(float(solid.handle), 12.0, 18.0))
+    bottle = narrow_top * _ramp(ratio, 1.6, 2.1)
+    vessel = is_open * standing * (1.0 - bottle)
+    return {
+        "ball": narrow_top
+        * _ramp(ratio, 0.65, 0.8)
+        * (1 - _ramp(ratio, 1.35, 1.6))
+        * (1 - 0.9 * is_open * (ratio > 1.2)),
+        "bottle": bottle,
+        "can": upright * _ramp(ratio, 1.2, 1.55)
+        + 0.5 * upright * _ramp(ratio, 0.3, 0.8) * (1 - _ramp(ratio, 1.2, 1.55)),
+        "jar": upright * _ramp(ratio, 0.75, 1.0) * (1 - _ramp(ratio, 1.35, 1.7)),
+        "mug": vessel * (0.25 + 0.75 * handle),
+        "cup": vessel * (1.0 - 0.5 * handle),
+        "bowl": is_open * (1 - standing) * (1 - flat) * _ramp(diameter, 0.07, 0.1),
+        "plate": flat * (1 - _ramp(tall, 0.03, 0.045)) * _ramp(diameter, 0.1, 0.14),
+        "ring": is_open * small * (1 - _ramp(tall, 0.03, 0.042)) * (1 - _ramp(ratio, 0.45, 0.6)),
+        "block": 0.15 * closed,
+    }
+
+
+def _square_scores(solid: Solid, colour: str) -> dict[str, float]:
+    length, width = (float(v) for v in solid.size_m)
+    tall = solid.tall_m
+    slim = _ramp(length / max(width, 1e-3), 2.3, 3.2) * (1 - _ramp(max(width, tall), 0.045, 0.06))
+    bent = _ramp(solid.bow_m, 0.003, 0.007) * slim_enough(solid)
+    tapered = (1 - _ramp(solid.taper, 0.6, 0.8)) * slim
+    edges = sorted((length, width, tall))
+    cubic = 1 - _ramp(edges[2] / max(edges[0], 1e-3), 1.4, 1.9)
+    small = 1 - _ramp(edges[2], 0.06, 0.085)
+    sloped = (1 - _ramp(solid.flat, 0.42, 0.62)) * (1 - slim)
+    low = 1 - _ramp(tall, 0.026, 0.036)
+    tray = low * _ramp(length, 0.13, 0.17) * _ramp(width, 0.09, 0.12) * (1 - _ramp(solid.lid, 0.4, 0.75))
+    flat = (1 - _ramp(tall / width, 0.5, 0.68)) * (1 - _ramp(tall, 0.032, 0.042)) * (1 - slim) * (1 - tray)
+    solid_body = (1 - slim) * (1 - tray) * (1 - sloped)
+    notched = 1 - _ramp(solid.fill, 0.68, 0.8)
+    block = max(cubic * small, 0.85 * notched * small * (1 - slim))
+    return {
+        "block": solid_body * max(block, 0.3 * small),
+        "box": solid_body * max(1 - block, 0.3) * (1 - 0.6 * flat),
+        "book": solid_body * flat * _ramp(width, 0.035, 0.05) * _ramp(solid.fill, 0.6, 0.75),
+        "wedge": sloped * small * (1 - tray),
+        "stick": slim * (1 - bent) * (1 - 0.8 * tapered),
+        "banana": bent * (1.0 if colour in {"yellow", "green", "brown"} else 0.5),
+        "carrot": tapered * (1 - 0.7 * bent) * (1.0 if colour == "orange" else 0.6),
+        "tray": tray,
+        "bottle": 0.3 * _ramp(tall / max(width, 1e-3), 2.0, 2.6) * (1 - _ramp(solid.top_width, 0.6, 0.8)),
+    }
+
+
+def slim_enough(solid: Solid) -> float:
+    """How much longer than thick a body is, for things that bend, 0..1."""
+    length, width = (float(v) for v in solid.size_m)
+    return _ramp(length / max(width, 1e-3), 1.9, 2.4) * (1 - _ramp(max(width, solid.tall_m), 0.06, 0.08))
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    """0 below low, 1 above high, straight between."""
+    return float(min(1.0, max(0.0, (value - low) / (high - low))))

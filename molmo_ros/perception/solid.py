@@ -1,0 +1,207 @@
+"""What one view tells of an object's body: a round or rectangular footprint, completed where it is hidden.
+
+A camera sees the near half of a standing cylinder and, where the object narrows upwards, nothing of the far half. A
+circle through the near outline gives the axis, and with it the hidden half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+SECTORS = 40
+FACING = -0.15
+TRIM_SHARE = 0.3
+CELL_M = 0.004
+BANDS = 6
+MAX_RADIUS_M = 0.15
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Solid:
+    """Figures of one object's body in the support's frame; lengths in metres.
+
+    Attributes:
+        centre_m: (2,) axis or middle of the footprint.
+        axes: (2, 2) rows are the directions of the longer and the shorter side.
+        size_m: (2,) extents along those.
+        tall_m: Height of its top above its foot.
+        is_round: Whether a circle fits the near outline better than a rectangle.
+        fill: Share of the footprint's rectangle that is covered.
+        lid: Share of the middle of the footprint whose surface lies near the top: 1 closed, 0 open or absent.
+        flat: Share of the seen footprint that is near the top: 1 for a block, small for a wedge.
+        top_width: Width of the topmost part over the greatest, seen across the view.
+        handle: Sectors of the outline that stand out from the circle.
+        taper: Width of the narrower end over that of the wider one, along the longer side.
+        bow_m: How far the middle line leaves the straight one between the ends.
+    """
+
+    centre_m: Array
+    axes: Array
+    size_m: Array
+    tall_m: float
+    is_round: bool
+    fill: float
+    lid: float
+    flat: float
+    top_width: float
+    handle: int
+    taper: float
+    bow_m: float
+
+
+def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
+    """Measure the body of one object.
+
+    Args:
+        xy_m: (N, 2) visible points along the support.
+        height_m: (N,) their heights above the support.
+        camera_xy_m: (2,) the camera's place along the support.
+    """
+    rectangle = _rectangle(xy_m)
+    centre, axes, size = rectangle
+    bottom, top = np.percentile(height_m, [1.0, 99.0])
+    tall = float(max(top - (0.0 if bottom < 0.025 else bottom), 1e-3))
+    view = centre - camera_xy_m
+    view = view / max(float(np.linalg.norm(view)), 1e-9)
+    circle = _circle(xy_m, centre, view, rectangle)
+    handle = 0
+    if circle is not None:
+        centre, radius, handle = circle
+        size = np.array([2 * radius, 2 * radius])
+    along = (xy_m - centre) @ axes.T
+    cells, means = _cell_means(along, height_m)
+    scaled = np.abs(cells) / (0.5 * np.maximum(size, 1e-3))
+    middle = np.linalg.norm(scaled, axis=1) < 0.6 if circle is not None else scaled.max(axis=1) < 0.6
+    possible = 0.6**2 * (np.pi / 4 if circle is not None else 1.0) * float(np.prod(size)) / CELL_M**2
+    near_top = means > top - 0.4 * tall
+    return Solid(
+        centre_m=centre,
+        axes=axes,
+        size_m=size,
+        tall_m=tall,
+        is_round=circle is not None,
+        fill=float(len(cells) * CELL_M**2 / max(float(np.prod(size)), 1e-9)),
+        lid=float(np.count_nonzero(middle & near_top) / max(possible, 1.0)),
+        flat=float(np.mean(means > top - max(0.15 * tall, 0.005))),
+        top_width=_top_width(xy_m, height_m, view, tall, float(top)),
+        handle=handle,
+        taper=_taper(along, size),
+        bow_m=_bow(along, size),
+    )
+
+
+def _rectangle(xy_m: Array) -> tuple[Array, Array, Array]:
+    """Centre, axes and size of the smallest rectangle around points, the outermost half percent left out."""
+    middle = np.median(xy_m, axis=0)
+    radius = np.linalg.norm(xy_m - middle, axis=1)
+    kept = xy_m[radius <= np.percentile(radius, 99.5)] if len(xy_m) >= 50 else xy_m
+    box = cv2.minAreaRect(kept.astype(np.float32))
+    angle = np.radians(box[2])
+    if box[1][1] > box[1][0]:
+        angle += np.pi / 2
+    c, s = np.cos(angle), np.sin(angle)
+    axes = np.array([[c, s], [-s, c]])
+    along = xy_m @ axes.T
+    low, high = np.percentile(along, [0.5, 99.5], axis=0)
+    return axes.T @ (0.5 * (low + high)), axes, np.maximum(high - low, 1e-3)
+
+
+def _circle(
+    xy_m: Array, centre_m: Array, view: Array, rectangle: tuple[Array, Array, Array]
+) -> tuple[Array, float, int] | None:
+    """Centre, radius and sectors that stand out of the circle through the near outline; None where a rectangle is
+    the better account of it.
+    """
+    across = xy_m @ np.array([-view[1], view[0]])
+    low, high = np.percentile(across, [1.0, 99.0])
+    # A circle's axis lies half its width behind its nearest point; sectors around there face the outline squarely.
+    radius = 0.5 * float(high - low)
+    nearest = float(np.percentile(xy_m @ view, 1.0))
+    start = np.array([-view[1], view[0]]) * 0.5 * (low + high) + view * (nearest + radius)
+    if not 0.008 < radius < MAX_RADIUS_M or np.linalg.norm(start - centre_m) > 2 * radius:
+        return None
+    offset = xy_m - start
+    sector = ((np.arctan2(offset[:, 1], offset[:, 0]) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    distance = np.linalg.norm(offset, axis=1)
+    order = np.lexsort((distance, sector))
+    last = np.searchsorted(sector[order], np.arange(SECTORS), side="right") - 1
+    seen = np.bincount(sector, minlength=SECTORS) >= 3
+    # The third from the outside: a stray reading is not the outline.
+    outline = xy_m[order[np.maximum(last - 2, 0)]][seen]
+    towards = (outline - start) / np.maximum(np.linalg.norm(outline - start, axis=1), 1e-9)[:, None]
+    front = outline[towards @ view < -FACING]
+    if len(front) < SECTORS // 4:
+        return None
+    kept = front
+    fitted_centre, fitted_radius = start, radius
+    for _ in range(3):
+        system = np.column_stack([2 * kept, np.ones(len(kept))])
+        solution, *_ = np.linalg.lstsq(system, (kept**2).sum(axis=1), rcond=None)
+        fitted_centre = solution[:2]
+        fitted_radius = float(np.sqrt(max(solution[2] + fitted_centre @ fitted_centre, 1e-9)))
+        error = np.abs(np.linalg.norm(front - fitted_centre, axis=1) - fitted_radius)
+        kept = front[error <= np.quantile(error, 1 - TRIM_SHARE)]
+    round_error = float(np.sqrt(np.mean(np.sort(error)[: len(kept)] ** 2)))
+    box_centre, axes, size = rectangle
+    inside = np.abs((front - box_centre) @ axes.T)
+    edge = np.abs(0.5 * size - inside).min(axis=1)
+    box_error = float(np.sqrt(np.mean(np.sort(edge)[: len(kept)] ** 2)))
+    width = float(high - low)
+    if not 0.75 < 2 * fitted_radius / width < 1.3 or size[0] > 1.9 * size[1]:
+        return None
+    if round_error > 0.06 * fitted_radius + 0.0015 or round_error > 0.9 * box_error:
+        return None
+    stands_out = np.linalg.norm(outline - fitted_centre, axis=1) > fitted_radius + max(0.007, 0.12 * fitted_radius)
+    return fitted_centre, fitted_radius, int(np.count_nonzero(stands_out))
+
+
+def _cell_means(along_m: Array, height_m: Array) -> tuple[Array, Array]:
+    """(C, 2) middles of the occupied cells of a grid, and the (C,) mean height in each."""
+    cell = np.floor(along_m / CELL_M).astype(np.int64)
+    cell -= cell.min(axis=0)
+    columns = int(cell[:, 1].max()) + 1
+    key = cell[:, 0] * columns + cell[:, 1]
+    count = np.bincount(key)
+    taken = np.flatnonzero(count)
+    total = np.bincount(key, height_m)
+    middles = [np.bincount(key, along_m[:, k])[taken] / count[taken] for k in range(2)]
+    return np.stack(middles, axis=1), total[taken] / count[taken]
+
+
+def _top_width(xy_m: Array, height_m: Array, view: Array, tall_m: float, top_m: float) -> float:
+    """Width of the topmost band over the greatest width of any band, across the view."""
+    across = xy_m @ np.array([-view[1], view[0]])
+    band = np.clip(((top_m - height_m) / max(tall_m, 1e-3) * BANDS).astype(int), 0, BANDS - 1)
+    width = np.zeros(BANDS)
+    for k in range(BANDS):
+        inside = across[band == k]
+        if len(inside) >= 5:
+            low, high = np.percentile(inside, [4.0, 96.0])
+            width[k] = high - low
+    return float(width[0] / max(width.max(), 1e-3))
+
+
+def _taper(along_m: Array, size_m: Array) -> float:
+    """Width of the narrower end third over that of the wider one."""
+    ends = []
+    for side in (-1.0, 1.0):
+        part = along_m[side * along_m[:, 0] > 0.25 * size_m[0], 1]
+        low, high = np.percentile(part, [3.0, 97.0]) if len(part) >= 8 else (0.0, 0.0)
+        ends.append(high - low)
+    return float(min(ends) / max(*ends, 1e-3))
+
+
+def _bow(along_m: Array, size_m: Array) -> float:
+    """Offset of the middle part's middle line from the ends'."""
+    share = along_m[:, 0] / size_m[0]
+    parts = [along_m[mask, 1] for mask in (share < -0.3, np.abs(share) < 0.12, share > 0.3)]
+    if min(len(part) for part in parts) < 5:
+        return 0.0
+    first, middle, last = (float(np.median(part)) for part in parts)
+    return abs(middle - 0.5 * (first + last))
