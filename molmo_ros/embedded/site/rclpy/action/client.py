@@ -123,6 +123,7 @@ class ActionClient(Waitable):
         check_for_type_support(action_type)
         self._node = node
         self._action_type = action_type
+        self._feedback_type = action_type.Impl.FeedbackMessage
         self._action_name = action_name
         feedback_qos = feedback_sub_qos_profile if feedback_sub_qos_profile is not None else QoSProfile(depth=10)
         with node.handle:
@@ -166,11 +167,20 @@ class ActionClient(Waitable):
             data["cancel"] = take_response(handle.cancel, CancelGoal.Response)
         if result:
             data["result"] = take_response(handle.result, impl.GetResultService.Response)
-        if feedback:
-            data["feedback"] = handle.feedback.take_message(impl.FeedbackMessage, False)
+        if feedback or result:
+            # Feedback that was sent before the result is heard before the result ends the goal.
+            data["feedback"] = self._take_feedback()
         if status:
             data["status"] = handle.status.take_message(impl.GoalStatusMessage, False)
         return {name: taken for name, taken in data.items() if taken is not None}
+
+    def _take_feedback(self) -> list[tuple[Callable[[Any], Any], Any]]:
+        found = []
+        while (taken := self._client_handle.feedback.take_message(self._feedback_type, False)) is not None:
+            callback = self._feedback_callbacks.get(bytes(taken[0].goal_id.uuid))
+            if callback is not None:
+                found.append((callback, taken[0]))
+        return found
 
     async def execute(self, taken_data: dict[str, Any]) -> None:
         """Complete futures and call feedback callbacks for what was taken."""
@@ -178,11 +188,8 @@ class ActionClient(Waitable):
             self._handle_goal_response(*taken_data["goal"])
         if "cancel" in taken_data:
             self._complete("cancel", self._pending_cancel_requests, *taken_data["cancel"])
-        if "feedback" in taken_data:
-            message, _ = taken_data["feedback"]
-            callback = self._feedback_callbacks.get(bytes(message.goal_id.uuid))
-            if callback is not None:
-                await await_or_execute(callback, message)
+        for callback, message in taken_data.get("feedback", ()):
+            await await_or_execute(callback, message)
         if "status" in taken_data:
             self._handle_status(taken_data["status"][0])
         if "result" in taken_data:
