@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite, sqrt
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ from molmo_ros.motion.model import RobotModel
 
 CLIP_RAD = 1e-6
 STILL = 1e-9
+LONGEST_S = 300.0
+BETWEEN = {ErrorCode.GATE_VELOCITY: 1.05, ErrorCode.GATE_ACCELERATION: 1.5}
 ROUNDING = 1e-6
 GAP_PERIODS = 2.5
 LEAD_PERIODS = 2.0
@@ -106,7 +109,7 @@ class GateConfig:
 
 
 class Gate:
-    """Judges position commands. Belongs to one thread.
+    """Judges position commands. Its scratch memory is locked, so it may be asked from several threads.
 
     Args:
         model: The robot.
@@ -136,6 +139,7 @@ class Gate:
         self._tolerance = limits.velocity_tolerance
         lower, upper = (np.asarray(x, dtype=np.float64) for x in (config.workspace_lower_m, config.workspace_upper_m))
         self._workspace = list(zip(lower.tolist(), upper.tolist(), strict=True))
+        self._lock = Lock()
         self._rest = (0.0,) * len(self.names)
         self._stale_ns = int(config.stale_after_s * 1e9)
         self._gap_ns = int(GAP_PERIODS * config.period_s * 1e9)
@@ -200,7 +204,7 @@ class Gate:
             now_ns: The present time, on the clock of the measurement [ns].
             memory: The memory of the verdict before; None right after arming.
         """
-        order = _order(self.names, names if isinstance(names, tuple) else tuple(names))
+        order = self._order_of(names)
         if isinstance(order, str):
             return GateVerdict(ErrorCode.GATE_NAMES, order, None, memory)
         try:
@@ -220,27 +224,83 @@ class Gate:
             return GateVerdict(*refusal, None, memory)
         if memory is None and (reason := self._moved_at_start(measured)):
             return GateVerdict(ErrorCode.GATE_VELOCITY, reason, None, None)
-        return self._judge(q.astype(np.float64).tolist(), actual, now_ns, memory)
+        with self._lock:
+            return self._judge(q.astype(np.float64).tolist(), actual, now_ns, memory)
 
     def check_trajectory(
         self, trajectory: JointTrajectory, *, measured: JointState, now_ns: int, memory: GateMemory | None
     ) -> GateVerdict:
         """Judges every sample of a trajectory, as if streamed at the control period from now on.
 
-        The measured state bounds the first sample; the memory of the answer is that of the last one.
+        The measured state bounds the first sample; the memory of the answer is that of the last one. So that nothing
+        hides between the samples, the cubic pieces between the trajectory's own points are bounded as well, with the
+        allowance `BETWEEN`.
         """
-        count = int(np.ceil(trajectory.duration_s / self._dt - 1e-9))
-        first = self.check(trajectory.names, trajectory.sample(0.0)[0], measured=measured, now_ns=now_ns, memory=memory)
-        verdict = first
-        order = _order(self.names, trajectory.names)
+        if not isfinite(trajectory.duration_s) or not np.isfinite(trajectory.velocities).all():
+            return GateVerdict(
+                ErrorCode.GATE_NOT_FINITE, "the trajectory has a time or speed that is not finite", None, memory
+            )
+        if trajectory.duration_s > LONGEST_S:
+            reason = (
+                f"a trajectory of {trajectory.duration_s:.0f} s is longer than the {LONGEST_S:.0f} s that are judged"
+            )
+            return GateVerdict(ErrorCode.PAYLOAD_INVALID, reason, None, memory)
+        verdict = self.check(trajectory.names, trajectory.positions[0], measured=measured, now_ns=now_ns, memory=memory)
+        if not verdict.accepted:
+            return verdict
+        order = self._order_of(trajectory.names)
+        hidden = self._between(trajectory, slice(None) if order is None else order)
+        if hidden is not None:
+            return GateVerdict(*hidden, None, memory)
+        start_s = float(trajectory.times_s[0])
         period_ns = round(self._dt * 1e9)
-        for k in range(1, count + 1):
-            if not verdict.accepted or isinstance(order, str):
-                return verdict._replace(memory=memory)
-            sample = trajectory.sample(k * self._dt)[0]
+        for k in range(1, int(np.ceil(trajectory.duration_s / self._dt - 1e-9)) + 1):
+            sample = trajectory.sample(start_s + k * self._dt)[0]
             q = (sample if order is None else sample[order]).tolist()
-            verdict = self._judge(q, q, now_ns + k * period_ns, verdict.memory)
-        return verdict if verdict.accepted else verdict._replace(memory=memory)
+            with self._lock:
+                verdict = self._judge(q, q, now_ns + k * period_ns, verdict.memory)
+            if not verdict.accepted:
+                return verdict._replace(memory=memory)
+        return verdict
+
+    def _between(self, trajectory: JointTrajectory, order: Any) -> tuple[ErrorCode, str] | None:
+        """Bounds of the cubic pieces between a trajectory's points: their extremes, not only their samples."""
+        limits = self.config.limits
+        q, v = trajectory.positions[:, order], trajectory.velocities[:, order]
+        outside = np.flatnonzero(~limits.inside(q, -CLIP_RAD))
+        if len(outside):
+            return ErrorCode.GATE_POSITION, limits.violation(q[outside[0]]) or "the trajectory holds no position"
+        if len(q) < 2:
+            return None
+        h = np.diff(trajectory.times_s)[:, None]
+        chord = np.diff(q, axis=0) / h
+        curve, bend = (3 * chord - 2 * v[:-1] - v[1:]) / h, (v[:-1] + v[1:] - 2 * chord) / h**2
+        # Velocity v0 + 2 curve t + 3 bend t^2: extreme at the ends and where its slope, the acceleration, is zero.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = np.clip(np.nan_to_num(-curve / (3 * bend)), 0.0, h)
+        speed = np.maximum(np.abs(v[:-1] + at * (2 * curve + 3 * bend * at)), np.maximum(np.abs(v[:-1]), np.abs(v[1:])))
+        hardest = np.maximum(np.abs(2 * curve), np.abs(2 * curve + 6 * bend * h))
+        checks = (
+            (ErrorCode.GATE_VELOCITY, speed, limits.velocity, "rad/s"),
+            (ErrorCode.GATE_ACCELERATION, hardest, limits.acceleration, "rad/s^2"),
+        )
+        for code, values, bounds, unit in checks:
+            allowed = bounds * BETWEEN[code]
+            if not np.all(values <= allowed):
+                i, j = np.unravel_index(int(np.argmax(values / allowed)), values.shape)
+                reason = f"{self.names[j]} would reach {values[i, j]:.2f} {unit} between the points of the trajectory"
+                return code, reason
+        return None
+
+    def _order_of(self, names: Any) -> Any:
+        """Where each joint of the gate stands among the names: None for the same order, a sentence for a misfit."""
+        try:
+            given = names if isinstance(names, tuple) else tuple(names)
+            if len(given) > 4 * len(self.names):
+                return f"the command has {len(given)} joints, the arm {len(self.names)}"
+            return _order(self.names, given)
+        except TypeError:
+            return "the command's joint names are no text"
 
     def _measured(self, measured: JointState, now_ns: int) -> tuple[tuple[ErrorCode, str], list[float] | None]:
         """The measured positions in the gate's order, or why they cannot be used."""
@@ -357,8 +417,6 @@ def _order(wanted: tuple[str, ...], given: tuple[str, ...]) -> Any:
     """Where each wanted joint stands among the given ones; None for the same order; a sentence when they do not fit."""
     if wanted == given:
         return None
-    if len(given) > 4 * len(wanted):
-        return f"the command has {len(given)} joints, the arm {len(wanted)}"
     texts = [str(name) for name in given]
     missing = [name for name in wanted if name not in texts]
     if missing:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from molmo_ros.core.errors import ErrorCode
 from molmo_ros.core.geometry import make_transform, rotation_x
-from molmo_ros.core.robot import JointState
+from molmo_ros.core.robot import JointState, JointTrajectory
 from molmo_ros.core.scene import Plane
 from molmo_ros.motion.collision import Box
 from molmo_ros.motion.gate import CLIP_RAD, Gate, GateMemory
@@ -72,6 +72,58 @@ def test_a_trajectory_through_the_table_is_refused(gate, model, robot, ready):
     assert verdict.memory is None
 
 
+def trajectory_of(gate, times_s, positions, velocities=None):
+    q = np.asarray(positions, dtype=float)
+    zero = np.zeros_like(q)
+    v = zero if velocities is None else np.asarray(velocities, dtype=float)
+    return JointTrajectory(
+        names=gate.names, times_s=np.asarray(times_s, dtype=float), positions=q, velocities=v, accelerations=zero
+    )
+
+
+def test_nothing_hides_between_the_samples_of_a_trajectory(gate, ready):
+    aside = ready + np.array([0.2, 0, 0, 0, 0, 0, 0])
+    hiding = trajectory_of(gate, [0.0, 0.005, 0.01], [ready, aside, ready])
+    verdict = gate.check_trajectory(hiding, measured=state(gate.names, ready), now_ns=NOW, memory=None)
+    assert verdict.code is ErrorCode.GATE_VELOCITY
+    assert "between the points" in verdict.reason
+
+
+def test_speeds_that_the_positions_do_not_show_are_refused(gate, ready):
+    v = np.array([[0.0] * 7, [9.0] + [0.0] * 6])
+    swinging = trajectory_of(gate, [0.0, 1.0], [ready, ready], v)
+    verdict = gate.check_trajectory(swinging, measured=state(gate.names, ready), now_ns=NOW, memory=None)
+    assert verdict.code is ErrorCode.GATE_VELOCITY
+
+
+@pytest.mark.parametrize(
+    ("times_s", "code"),
+    [
+        ([0.0, np.nan], ErrorCode.GATE_NOT_FINITE),
+        ([0.0, np.inf], ErrorCode.GATE_NOT_FINITE),
+        ([0.0, 1e7], ErrorCode.PAYLOAD_INVALID),
+    ],
+)
+def test_trajectories_of_no_length_or_without_end_are_refused(gate, ready, times_s, code):
+    endless = trajectory_of(gate, times_s, [ready, ready])
+    verdict = gate.check_trajectory(endless, measured=state(gate.names, ready), now_ns=NOW, memory=None)
+    assert verdict.code is code
+
+
+def test_a_trajectory_may_name_the_joints_in_another_order(gate, robot, ready):
+    trajectory = time_parameterise(np.array([ready, ready + 0.2]), robot.limits)
+    turned = JointTrajectory(
+        names=trajectory.names[::-1],
+        times_s=trajectory.times_s,
+        positions=trajectory.positions[:, ::-1],
+        velocities=trajectory.velocities[:, ::-1],
+        accelerations=trajectory.accelerations[:, ::-1],
+    )
+    verdict = gate.check_trajectory(turned, measured=state(gate.names, ready), now_ns=NOW, memory=None)
+    assert verdict.accepted, verdict.reason
+    np.testing.assert_allclose(verdict.memory.positions, ready + 0.2)
+
+
 def test_a_refusal_leaves_the_memory_as_it_was(gate, ready):
     memory = at_rest(ready)
     verdict = check(gate, ready + 1.0, memory=memory)
@@ -123,6 +175,8 @@ def test_permuted_names_carry_their_values_along(gate, ready):
         lambda names: (*names[:-1], "panda_joint7"),
         lambda names: (),
         lambda names: names * 100,
+        lambda names: (*names[:-1], ["fr3_joint7"]),
+        lambda names: (*names[:-1], None),
     ],
 )
 def test_wrong_names_are_refused(gate, ready, change):
