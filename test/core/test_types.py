@@ -54,7 +54,12 @@ def test_a_rejected_grasp_carries_its_reason_and_no_other_does() -> None:
 
 @pytest.mark.parametrize(
     "uv",
-    [np.zeros((0, 2)), np.array([[1.0, 1.0]]), np.array([[1.0, 1.0], [np.nan, 2.0]]), np.array([[1.0, 1.0], [640.0, 2.0]])],
+    [
+        np.zeros((0, 2)),
+        np.array([[1.0, 1.0]]),
+        np.array([[1.0, 1.0], [np.nan, 2.0]]),
+        np.array([[1.0, 1.0], [640.0, 2.0]]),
+    ],
     ids=["empty", "one point", "not a number", "off the image"],
 )
 def test_a_trace_that_is_none_is_refused(uv: np.ndarray) -> None:

@@ -79,7 +79,11 @@ def test_only_convert_turns_messages_into_types() -> None:
     for path in files("nodes"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"Frame", "Grasp", "ActionChunk"}:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"Frame", "Grasp", "ActionChunk"}
+            ):
                 makers.append(path.name)
     assert set(makers) <= {"convert.py"}
 

@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_interface_file_is_generated_by_cmake() -> None:
-    listed = set(re.findall(r'"((?:msg|srv|action)/\w+\.\w+)"', (ROOT / "molmo_ros_interfaces/CMakeLists.txt").read_text()))
+    listed = set(
+        re.findall(r'"((?:msg|srv|action)/\w+\.\w+)"', (ROOT / "molmo_ros_interfaces/CMakeLists.txt").read_text())
+    )
     there = {
         str(p.relative_to(ROOT / "molmo_ros_interfaces"))
         for kind in ("msg", "srv", "action")
