@@ -43,19 +43,20 @@ def colour_shares(rgb: npt.NDArray[np.uint8]) -> dict[str, float]:
     pixels = np.ascontiguousarray(rgb[::step])
     hsv = cv2.cvtColor(pixels[None].astype(np.float32) / 255.0, cv2.COLOR_RGB2HSV)[0]
     hue, saturation, value = hsv[:, 0], hsv[:, 1], hsv[:, 2]
-    bright = float(np.percentile(value, 80))
+    neutral = (saturation < 0.16) | (saturation * value < 0.055)
+    bright = float(np.percentile(value, 90))
+    vivid = float(np.percentile(value[~neutral], 90)) if np.any(~neutral) else bright
     names = _HUE_NAMES[np.digitize(hue, _HUE_EDGES_DEG)]
     chroma = saturation * value
 
-    pale_red = (names == 0) & (saturation < 0.55) & (bright > 0.65)
-    warm_purple = (names == 7) & (saturation > 0.8) & (bright < 0.6)
+    pale_red = (names == 0) & (saturation < 0.55) & (vivid > 0.65)
+    warm_purple = (names == 7) & (saturation > 0.8) & (vivid < 0.6)
     names = np.where(pale_red, 7, np.where(warm_purple, 6, names))
-    dark_warm = ((names == 1) | ((names == 0) & (hue > 6) & (hue < 180) & (saturation < 0.75))) & (bright < 0.62)
-    pale_warm = (names == 1) & (saturation < 0.6) & (bright < 0.8)
+    dark_warm = ((names == 1) | ((names == 0) & (hue > 6) & (hue < 180) & (saturation < 0.75))) & (vivid < 0.56)
+    pale_warm = (names == 1) & (saturation < 0.5) & (vivid < 0.8)
     names = np.where(dark_warm | pale_warm, 8, names)
 
-    neutral = (saturation < 0.16) | (chroma < 0.055)
-    grey_level = 11 if bright > 0.72 else 10 if bright > 0.26 else 9
+    grey_level = 11 if bright > 0.68 else 10 if bright > 0.22 else 9
     names = np.where(neutral, grey_level, names)
     names = np.where((value < 0.13) & (chroma < 0.09), 9, names)
     share = np.bincount(names, minlength=len(NAMES)) / len(names)

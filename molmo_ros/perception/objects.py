@@ -53,16 +53,6 @@ def make_object(
     local = points[::step] @ R_local_base.T
     height_m = local[:, 2] - plane.offset_m
     solid = fit_solid(local[:, :2], height_m, (R_local_base @ frame.T_base_camera[:3, 3])[:2])
-    top = float(np.percentile(height_m, 99.0))
-    T_local_box = np.eye(4)
-    T_local_box[:2, 0], T_local_box[:2, 1] = solid.axes[0], solid.axes[1]
-    T_local_box[:2, 3] = solid.centre_m
-    T_local_box[2, 3] = plane.offset_m + top - 0.5 * solid.tall_m
-    size_m = np.array([*solid.size_m, solid.tall_m])
-    T_base_local = np.eye(4)
-    T_base_local[:3, :3] = R_local_base.T
-    T_base_box = T_base_local @ T_local_box
-
     inner = mask.astype(np.uint8)[y0:y1, x0:x1]
     if len(u) > 200:
         eroded = cv2.erode(
@@ -73,6 +63,16 @@ def make_object(
     pixels = frame.rgb[y0:y1, x0:x1][inner > 0]
     colour = name_colour(pixels)
     shape = describe_shape(solid, colour)
+    centre_m, sides_m = solid.centre_m, solid.size_m
+    if shape.name == "ball":
+        centre_m, sides_m = solid.sphere_m, np.array([solid.tall_m, solid.tall_m])
+    T_local_box = np.eye(4)
+    T_local_box[:2, 0], T_local_box[:2, 1] = solid.axes[0], solid.axes[1]
+    T_local_box[:2, 3] = centre_m
+    T_local_box[2, 3] = plane.offset_m + float(np.percentile(height_m, 99.0)) - 0.5 * solid.tall_m
+    T_base_local = np.eye(4)
+    T_base_local[:3, :3] = R_local_base.T
+    T_base_box = T_base_local @ T_local_box
     height, width = mask.shape
     return SceneObject(
         object_id=object_id,
@@ -80,7 +80,7 @@ def make_object(
         bbox_px=(x0, y0, x1, y1),
         points_base_m=points,
         T_base_box=T_base_box,
-        size_m=size_m,
+        size_m=np.array([*sides_m, solid.tall_m]),
         colour=colour,
         rgb=pixels.mean(axis=0).astype(np.float64),
         shape=shape.name,

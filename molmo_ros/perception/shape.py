@@ -41,31 +41,31 @@ def describe_shape(solid: Solid, colour: str) -> Shape:
 def _round_scores(solid: Solid) -> dict[str, float]:
     diameter, tall = float(solid.size_m[0]), solid.tall_m
     ratio = tall / diameter
-    is_open = 1.0 - _ramp(solid.lid, 0.25, 0.6)
+    is_open = 1.0 - _ramp(solid.lid, 0.1, 0.32)
     closed = 1.0 - is_open
-    narrow_top = 1.0 - _ramp(solid.top_width, 0.62, 0.88)
+    wedge = _sloped(solid) * _ramp(solid.sphere_error, 0.16, 0.2) * _ramp(solid.lid, 0.1, 0.3)
+    ball = (1 - _ramp(solid.sphere_error, 0.066, 0.088)) * (1 - _ramp(solid.flat, 0.49, 0.58)) * closed
+    bottle = (1.0 - _ramp(solid.top_width, 0.62, 0.85)) * _ramp(ratio, 1.6, 2.1)
     standing = _ramp(ratio, 0.65, 0.9)
-    upright = closed * (1 - narrow_top)
     flat = 1.0 - _ramp(ratio, 0.16, 0.24)
     small = 1.0 - _ramp(diameter, 0.115, 0.14)
-    handle = _ramp(float(solid.handle), 0.5, 2.0) * (1.0 - _ramp(float(solid.handle), 12.0, 18.0))
-    bottle = narrow_top * _ramp(ratio, 1.6, 2.1)
+    upright = closed * (1 - bottle) * (1 - ball) * (1 - wedge) * (1 - flat)
+    even = _ramp(solid.top_width, 0.86, 0.94)
+    squat = (1 - _ramp(ratio, 1.12, 1.24)) * _ramp(solid.sphere_error, 0.09, 0.115) * (1 - _ramp(diameter, 0.05, 0.06))
+    handle = _ramp(float(solid.handle), 0.3, 1.0) * (1.0 - _ramp(float(solid.handle), 9.0, 13.0))
     vessel = is_open * standing * (1.0 - bottle)
     return {
-        "ball": narrow_top
-        * _ramp(ratio, 0.65, 0.8)
-        * (1 - _ramp(ratio, 1.35, 1.6))
-        * (1 - 0.9 * is_open * (ratio > 1.2)),
+        "ball": ball,
         "bottle": bottle,
-        "can": upright * _ramp(ratio, 1.2, 1.55)
-        + 0.5 * upright * _ramp(ratio, 0.3, 0.8) * (1 - _ramp(ratio, 1.2, 1.55)),
-        "jar": upright * _ramp(ratio, 0.75, 1.0) * (1 - _ramp(ratio, 1.35, 1.7)),
+        "can": upright * (1 - squat) * (0.15 + 0.85 * even * _ramp(ratio, 0.9, 1.3)),
+        "jar": upright * (1 - squat) * (1 - 0.7 * even) * _ramp(ratio, 0.75, 1.0),
         "mug": vessel * (0.25 + 0.75 * handle),
         "cup": vessel * (1.0 - 0.5 * handle),
-        "bowl": is_open * (1 - standing) * (1 - flat) * _ramp(diameter, 0.07, 0.1),
+        "bowl": is_open * (1 - standing) * (1 - flat) * _ramp(diameter, 0.1, 0.12),
         "plate": flat * (1 - _ramp(tall, 0.03, 0.045)) * _ramp(diameter, 0.1, 0.14),
         "ring": is_open * small * (1 - _ramp(tall, 0.03, 0.042)) * (1 - _ramp(ratio, 0.45, 0.6)),
-        "block": 0.15 * closed,
+        "block": upright * max(squat, 0.15),
+        "wedge": wedge,
     }
 
 
@@ -73,22 +73,22 @@ def _square_scores(solid: Solid, colour: str) -> dict[str, float]:
     length, width = (float(v) for v in solid.size_m)
     tall = solid.tall_m
     slim = _ramp(length / max(width, 1e-3), 2.3, 3.2) * (1 - _ramp(max(width, tall), 0.045, 0.06))
-    bent = _ramp(solid.bow_m, 0.003, 0.007) * slim_enough(solid)
+    bent = _ramp(solid.bow_m, 0.003, 0.007) * _slim_enough(solid)
     tapered = (1 - _ramp(solid.taper, 0.6, 0.8)) * slim
     edges = sorted((length, width, tall))
     cubic = 1 - _ramp(edges[2] / max(edges[0], 1e-3), 1.4, 1.9)
     small = 1 - _ramp(edges[2], 0.06, 0.085)
-    sloped = (1 - _ramp(solid.flat, 0.42, 0.62)) * (1 - slim)
+    sloped = _sloped(solid) * (1 - slim)
     low = 1 - _ramp(tall, 0.026, 0.036)
     tray = low * _ramp(length, 0.13, 0.17) * _ramp(width, 0.09, 0.12) * (1 - _ramp(solid.lid, 0.4, 0.75))
     flat = (1 - _ramp(tall / width, 0.5, 0.68)) * (1 - _ramp(tall, 0.032, 0.042)) * (1 - slim) * (1 - tray)
     solid_body = (1 - slim) * (1 - tray) * (1 - sloped)
-    notched = 1 - _ramp(solid.fill, 0.68, 0.8)
-    block = max(cubic * small, 0.85 * notched * small * (1 - slim))
+    notched = (1 - _ramp(solid.fill, 0.86, 0.95)) * (1 - _ramp(edges[2], 0.1, 0.12)) * (1 - slim)
+    block = max(cubic * small, notched)
     return {
         "block": solid_body * max(block, 0.3 * small),
         "box": solid_body * max(1 - block, 0.3) * (1 - 0.6 * flat),
-        "book": solid_body * flat * _ramp(width, 0.035, 0.05) * _ramp(solid.fill, 0.6, 0.75),
+        "book": solid_body * flat * _ramp(width, 0.035, 0.05) * (1 - notched),
         "wedge": sloped * small * (1 - tray),
         "stick": slim * (1 - bent) * (1 - 0.8 * tapered),
         "banana": bent * (1.0 if colour in {"yellow", "green", "brown"} else 0.5),
@@ -98,10 +98,15 @@ def _square_scores(solid: Solid, colour: str) -> dict[str, float]:
     }
 
 
-def slim_enough(solid: Solid) -> float:
+def _slim_enough(solid: Solid) -> float:
     """How much longer than thick a body is, for things that bend, 0..1."""
     length, width = (float(v) for v in solid.size_m)
     return _ramp(length / max(width, 1e-3), 1.9, 2.4) * (1 - _ramp(max(width, solid.tall_m), 0.06, 0.08))
+
+
+def _sloped(solid: Solid) -> float:
+    """How little of the footprint is level with the top, 0..1."""
+    return 1.0 - _ramp(solid.flat, 0.24, 0.42)
 
 
 def _ramp(value: float, low: float, high: float) -> float:

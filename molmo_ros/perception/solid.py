@@ -20,6 +20,9 @@ TRIM_SHARE = 0.3
 CELL_M = 0.004
 BANDS = 6
 MAX_RADIUS_M = 0.15
+BETTER = 0.85
+HANDLE_M = 0.009
+SQUARE_FILL = 0.88
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +42,8 @@ class Solid:
         handle: Sectors of the outline that stand out from the circle.
         taper: Width of the narrower end over that of the wider one, along the longer side.
         bow_m: How far the middle line leaves the straight one between the ends.
+        sphere_error: Root mean square distance from the best sphere over its radius; 1 where none fits.
+        sphere_m: (2,) place of that sphere's centre along the support.
     """
 
     centre_m: Array
@@ -53,6 +58,8 @@ class Solid:
     handle: int
     taper: float
     bow_m: float
+    sphere_error: float
+    sphere_m: Array
 
 
 def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
@@ -71,6 +78,8 @@ def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
     view = view / max(float(np.linalg.norm(view)), 1e-9)
     circle = _circle(xy_m, centre, view, rectangle)
     handle = 0
+    if circle is not None and _square_top(xy_m[height_m > top - 0.25 * tall], float(circle[1])):
+        circle = None
     if circle is not None:
         centre, radius, handle = circle
         size = np.array([2 * radius, 2 * radius])
@@ -79,6 +88,7 @@ def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
     scaled = np.abs(cells) / (0.5 * np.maximum(size, 1e-3))
     middle = np.linalg.norm(scaled, axis=1) < 0.6 if circle is not None else scaled.max(axis=1) < 0.6
     possible = 0.6**2 * (np.pi / 4 if circle is not None else 1.0) * float(np.prod(size)) / CELL_M**2
+    sphere_error, sphere_centre = _sphere(xy_m, height_m, tall)
     near_top = means > top - 0.4 * tall
     return Solid(
         centre_m=centre,
@@ -93,6 +103,8 @@ def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
         handle=handle,
         taper=_taper(along, size),
         bow_m=_bow(along, size),
+        sphere_error=sphere_error,
+        sphere_m=sphere_centre,
     )
 
 
@@ -115,8 +127,9 @@ def _rectangle(xy_m: Array) -> tuple[Array, Array, Array]:
 def _circle(
     xy_m: Array, centre_m: Array, view: Array, rectangle: tuple[Array, Array, Array]
 ) -> tuple[Array, float, int] | None:
-    """Centre, radius and sectors that stand out of the circle through the near outline; None where a rectangle is
-    the better account of it.
+    """Centre, radius and sectors standing out of a circular outline; None where a rectangle is the better account.
+
+    The whole outline counts where it makes a circle, else its near half alone.
     """
     across = xy_m @ np.array([-view[1], view[0]])
     low, high = np.percentile(across, [1.0, 99.0])
@@ -124,41 +137,78 @@ def _circle(
     radius = 0.5 * float(high - low)
     nearest = float(np.percentile(xy_m @ view, 1.0))
     start = np.array([-view[1], view[0]]) * 0.5 * (low + high) + view * (nearest + radius)
-    if not 0.008 < radius < MAX_RADIUS_M or np.linalg.norm(start - centre_m) > 2 * radius:
+    _, axes, size = rectangle
+    if not 0.008 < radius < MAX_RADIUS_M or np.linalg.norm(start - centre_m) > 2 * radius or size[0] > 1.9 * size[1]:
         return None
-    offset = xy_m - start
-    sector = ((np.arctan2(offset[:, 1], offset[:, 0]) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
-    distance = np.linalg.norm(offset, axis=1)
-    order = np.lexsort((distance, sector))
-    last = np.searchsorted(sector[order], np.arange(SECTORS), side="right") - 1
-    seen = np.bincount(sector, minlength=SECTORS) >= 3
-    # The third from the outside: a stray reading is not the outline.
-    outline = xy_m[order[np.maximum(last - 2, 0)]][seen]
+    outline = _outline(xy_m, start)
     towards = (outline - start) / np.maximum(np.linalg.norm(outline - start, axis=1), 1e-9)[:, None]
     front = outline[towards @ view < -FACING]
-    if len(front) < SECTORS // 4:
-        return None
-    kept = front
-    fitted_centre, fitted_radius = start, radius
+    for part in (outline, front):
+        if len(part) < SECTORS // 4:
+            continue
+        centre, fitted, error = _fit_circle(part)
+        kept = len(error) - int(TRIM_SHARE * len(error))
+        round_error = float(np.sqrt(np.mean(np.sort(error)[:kept] ** 2)))
+        inside = np.abs((part - centre_m) @ axes.T)
+        edge = np.sort(np.abs(0.5 * size - inside).min(axis=1))[:kept]
+        box_error = float(np.sqrt(np.mean(edge**2)))
+        if not 0.7 < 2 * fitted / float(high - low) < 1.3:
+            continue
+        if round_error < 0.05 * fitted + 0.0015 and round_error < BETTER * box_error:
+            beyond = np.linalg.norm(outline - centre, axis=1) - fitted
+            return centre, fitted, int(np.count_nonzero(beyond > max(HANDLE_M, 0.2 * fitted)))
+    return None
+
+
+def _outline(xy_m: Array, start_m: Array) -> Array:
+    """The outermost points of each sector around a start; the third from the outside, for a stray one is no outline."""
+    offset = xy_m - start_m
+    sector = ((np.arctan2(offset[:, 1], offset[:, 0]) / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    order = np.lexsort((np.linalg.norm(offset, axis=1), sector))
+    last = np.searchsorted(sector[order], np.arange(SECTORS), side="right") - 1
+    seen = np.bincount(sector, minlength=SECTORS) >= 3
+    return np.asarray(xy_m[order[np.maximum(last - 2, 0)]][seen])
+
+
+def _fit_circle(points_m: Array) -> tuple[Array, float, Array]:
+    """Centre, radius and (N,) errors of the algebraic least squares circle, its worst points left out twice."""
+    kept = points_m
+    centre, radius, error = points_m.mean(axis=0), 0.0, np.zeros(len(points_m))
     for _ in range(3):
         system = np.column_stack([2 * kept, np.ones(len(kept))])
         solution, *_ = np.linalg.lstsq(system, (kept**2).sum(axis=1), rcond=None)
-        fitted_centre = solution[:2]
-        fitted_radius = float(np.sqrt(max(solution[2] + fitted_centre @ fitted_centre, 1e-9)))
-        error = np.abs(np.linalg.norm(front - fitted_centre, axis=1) - fitted_radius)
-        kept = front[error <= np.quantile(error, 1 - TRIM_SHARE)]
-    round_error = float(np.sqrt(np.mean(np.sort(error)[: len(kept)] ** 2)))
-    box_centre, axes, size = rectangle
-    inside = np.abs((front - box_centre) @ axes.T)
-    edge = np.abs(0.5 * size - inside).min(axis=1)
-    box_error = float(np.sqrt(np.mean(np.sort(edge)[: len(kept)] ** 2)))
-    width = float(high - low)
-    if not 0.75 < 2 * fitted_radius / width < 1.3 or size[0] > 1.9 * size[1]:
-        return None
-    if round_error > 0.06 * fitted_radius + 0.0015 or round_error > 0.9 * box_error:
-        return None
-    stands_out = np.linalg.norm(outline - fitted_centre, axis=1) > fitted_radius + max(0.007, 0.12 * fitted_radius)
-    return fitted_centre, fitted_radius, int(np.count_nonzero(stands_out))
+        centre = solution[:2]
+        radius = float(np.sqrt(max(solution[2] + centre @ centre, 1e-9)))
+        error = np.abs(np.linalg.norm(points_m - centre, axis=1) - radius)
+        kept = points_m[error <= np.quantile(error, 1 - TRIM_SHARE)]
+    return centre, radius, error
+
+
+def _square_top(xy_m: Array, radius_m: float) -> bool:
+    """Whether the top face fills its rectangle as a square does, not as a disc does (pi / 4)."""
+    if len(xy_m) < 30:
+        return False
+    hull = cv2.convexHull(xy_m.astype(np.float32))
+    (_, (width, depth), _) = cv2.minAreaRect(hull)
+    if min(width, depth) < radius_m:
+        return False
+    return bool(cv2.contourArea(hull) > SQUARE_FILL * width * depth)
+
+
+def _sphere(xy_m: Array, height_m: Array, tall_m: float) -> tuple[float, Array]:
+    """Misfit of the best sphere as a share of its radius, 1 where it is not as tall as the object, and its place."""
+    points = np.column_stack([xy_m, height_m])
+    middle = points.mean(axis=0)
+    points = points - middle
+    system = np.column_stack([2 * points, np.ones(len(points))])
+    solution, *_ = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)
+    centre = solution[:3]
+    radius = float(np.sqrt(max(solution[3] + centre @ centre, 1e-9)))
+    if not 0.7 < 2 * radius / tall_m < 1.4:
+        return 1.0, middle[:2]
+    error = np.abs(np.linalg.norm(points - centre, axis=1) - radius)
+    error = error[error <= np.quantile(error, 0.9)]
+    return float(min(1.0, np.sqrt(np.mean(error**2)) / radius)), middle[:2] + centre[:2]
 
 
 def _cell_means(along_m: Array, height_m: Array) -> tuple[Array, Array]:
