@@ -345,6 +345,10 @@ class CollisionWorld:
         pair = shapes.collisionPairs[k]
         return Clearance(distance_m=float(distances[k]), first=names[pair.first], second=names[pair.second])
 
+    def all_free(self, positions: npt.NDArray[np.floating[Any]], *, margin_m: float = 0.0) -> bool:
+        """Whether joint positions (T, N) are all free of contact, e.g. as ``free=`` of `time_parameterise`."""
+        return not any(self.in_collision(q, margin_m=margin_m) for q in positions)
+
     def first_contact(
         self, path: npt.NDArray[np.floating[Any]], *, step: float = 0.02, margin_m: float | None = None
     ) -> str:

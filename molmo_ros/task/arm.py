@@ -153,7 +153,8 @@ class ArmMotions:
 
     def _free(self, q: Array, goal: Array, speed: float | None = None) -> tuple[JointTrajectory, Array]:
         path = self._planner.plan_free(q, goal, seed=self._seed)
-        return self._timed(path, speed or self._speed), path[-1]
+        free = self._world.all_free
+        return time_parameterise(path, self.model.limits, speed=speed or self._speed, free=free), path[-1]
 
     def reachable(self, T_base_tcp: Array) -> list[tuple[bool, ErrorCode, str]]:
         """Whether the arm reaches tool poses (K, 4, 4) and the straight way in, one verdict each."""

@@ -132,3 +132,10 @@ def test_coarse_shapes_miss_nothing(model, robot):
             found += 1
             assert coarse.in_collision(q)
     assert found > 10
+
+
+def test_all_free_looks_at_every_row(world, model, ready):
+    world.set_support(TABLE)
+    low = model.ik(make_transform(model.fk(ready)[:3, :3], (0.5, 0.0, -0.03)), ready)
+    assert world.all_free(np.array([ready, ready]))
+    assert not world.all_free(np.array([ready, low, ready]))
