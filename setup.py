@@ -34,8 +34,14 @@ data_files = [
     ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
     (f"share/{PACKAGE}", ["package.xml"]),
 ]
-for name in SHARED_TREES:
+for name in (*SHARED_TREES, *(f"{INTERFACES}/{kind}" for kind in ("msg", "srv", "action"))):
     data_files += tree(name, f"share/{PACKAGE}")
+
+# rclpy's stand-in lies in a folder of its own that is not a package, and definitions are plain text.
+embedded = [
+    *glob(f"{PACKAGE}/embedded/interfaces/**/*.*", recursive=True),
+    *glob(f"{PACKAGE}/embedded/site/**/*.py", recursive=True),
+]
 
 extras = {
     "sim": ["mujoco>=3.3,<5"],
@@ -67,7 +73,7 @@ setup(
     name=PACKAGE,
     version="0.1.0",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: [p[len(PACKAGE) + 1 :] for p in glob(f"{PACKAGE}/embedded/interfaces/**/*.*", recursive=True)]},
+    package_data={PACKAGE: [path[len(PACKAGE) + 1 :] for path in embedded]},
     data_files=data_files,
     python_requires=">=3.11",
     install_requires=[

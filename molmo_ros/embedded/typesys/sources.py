@@ -53,6 +53,7 @@ class Sources:
             candidates += self._named.get(package, [])
             if package == _OWN_PACKAGE:
                 candidates.append(_OWN)
+                candidates += [Path(prefix, "share", "molmo_ros", package) for prefix in self._prefixes]
             candidates.append(_SHIPPED / package)
             known = tuple(root for root in candidates if any((root / kind).is_dir() for kind in KINDS))
             self._roots[package] = known
