@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import os
 import struct
 from collections.abc import Collection, Iterator
 from operator import attrgetter
@@ -21,6 +20,7 @@ from mcap.writer import CompressionType, Writer
 from molmo_ros import __version__
 
 from .errors import BagError
+from .file_sink import FileSink
 from .metadata import info_from_yaml, info_to_yaml
 from .model import NO_START_NS, BagInfo, BagMessage, Definition, FileInfo, Topic
 from .qos import qos_list_from_yaml, qos_list_to_yaml
@@ -47,33 +47,6 @@ _TORN = (
 )
 
 
-class _Sink:
-    """A file that writes everything or raises, and knows its size."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        view = memoryview(data)
-        while view:
-            written = os.write(self._descriptor, view)
-            self.size += written
-            view = view[written:]
-        return len(data)
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None:
-        """Nothing to do: every write goes straight to the operating system."""
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
 class McapFileWriter:
     """Writes one MCAP file in chunks, each readable as soon as it is written.
 
@@ -87,7 +60,7 @@ class McapFileWriter:
         if compression not in COMPRESSIONS:
             raise BagError(f"Unknown compression '{compression}': use zstd, lz4 or none.")
         self._path = path
-        self._sink = _Sink(path)
+        self._sink = FileSink(path)
         # Checksums over chunks cost more than the writing itself; rosbag2 leaves them out too.
         self._writer = Writer(
             self._sink,
@@ -166,7 +139,7 @@ class McapFileWriter:
 
     def abandon(self) -> None:
         """Close the file as it is, without writing any more."""
-        self._sink.close()
+        self._sink.abandon()
 
 
 class McapFileReader:
