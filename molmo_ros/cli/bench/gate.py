@@ -18,6 +18,8 @@ from molmo_ros.core.scene import Plane
 MOST_COUNTED_US = 2000
 BATCH = 20_000
 SESSION = 150
+NOISE_EVERY = 64
+NOISE_LOOP = 500
 
 
 def run_share(commands: int, seed: int) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
     by_mode: dict[str, list[int]] = {}
     violations: Counter[str] = Counter()
     wall = np.zeros(MOST_COUNTED_US * 10 + 1, dtype=np.int64)
-    cpu = np.zeros_like(wall)
+    cpu, noise = np.zeros_like(wall), np.zeros_like(wall)
     silent = misnamed = accepted = moving = sent = 0
     while sent < commands:
         driver = RecordingDriver(gate.names, BATCH + SESSION)
@@ -66,6 +68,10 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
                 cpu[min((time.thread_time_ns() - cpu_before) // 100, len(cpu) - 1)] += 1
                 sent += 1
                 counts[0] += 1
+                if sent % NOISE_EVERY == 0:
+                    before = time.perf_counter_ns()
+                    _fixed_work()
+                    noise[min((time.perf_counter_ns() - before) // 100, len(noise) - 1)] += 1
                 if verdict.positions is not None:
                     driver.stream(gate.names, verdict.positions)
                     measured_rows.append(session.measured)
@@ -96,7 +102,16 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
         "without_reason": silent,
         "wall": wall,
         "cpu": cpu,
+        "noise": noise,
     }
+
+
+def _fixed_work() -> float:
+    """About as long as one decision of the gate, and always the same: its spread is the machine's, not the gate's."""
+    total = 0.0
+    for i in range(NOISE_LOOP):
+        total += i * 0.5
+    return total
 
 
 def _starts(rng: np.random.Generator, robot: Any, gate: Any) -> list[np.ndarray[Any, Any]]:
@@ -142,7 +157,7 @@ def run(commands: int, seed: int, jobs: int) -> dict[str, Any]:
     report = {key: sum(part[key] for part in parts) for key in ("commands", "accepted", "moving", "without_reason")}
     report |= {key: dict(sorted(counter.items())) for key, counter in total.items()}
     report["accepted_share_by_mode"] = {mode: round(b / max(a, 1), 4) for mode, (a, b) in sorted(modes.items())}
-    for key in ("wall", "cpu"):
+    for key in ("wall", "cpu", "noise"):
         histogram = sum(part[key] for part in parts)
         report[f"{key}_us"] = {
             name: _percentile(histogram, p) for name, p in (("p50", 50), ("p99", 99), ("p99.9", 99.9))
