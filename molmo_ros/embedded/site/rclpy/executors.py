@@ -406,9 +406,10 @@ class Executor:
             left = None if deadline is None else deadline - time.monotonic_ns()
             if left is not None and left <= 0:
                 raise TimeoutException
-            if due is not None:
-                left = due if left is None else min(due, left)
-            self._waker.wait(left)
+            if due is not None and (left is None or due <= left):
+                self._waker.wait(due)
+            elif not self._waker.wait(left):
+                raise TimeoutException
 
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Work:
         """The next thing to do; see :meth:`_wait_for_ready_callbacks`."""

@@ -45,7 +45,7 @@ class _System:
         self.default = 20
         self.stdout = True
         self.rosout_publishers: dict[str, list[Any]] = {}
-        self.subloggers: dict[str, int] = {}
+        self.subloggers: dict[str, tuple[int, str]] = {}
         self._cache: dict[str, int] = {}
 
     def reset(self) -> None:
@@ -60,7 +60,7 @@ class _System:
             if name:
                 self.levels[name] = level
             else:
-                self.default = level or 20
+                self.default = level
 
     def effective(self, name: str) -> int:
         level = self._cache.get(name)
@@ -187,10 +187,11 @@ def _write(line: str, severity: int) -> None:
 
 def _publish(now_ns: int, severity: int, name: str, message: str, function: str, file: str, line: int) -> None:
     owner = name
-    while owner not in _system.rosout_publishers:
-        if owner not in _system.subloggers or SEPARATOR not in owner:
+    if owner not in _system.rosout_publishers:
+        entry = _system.subloggers.get(name)
+        if entry is None or entry[1] not in _system.rosout_publishers:
             return
-        owner = owner.rpartition(SEPARATOR)[0]
+        owner = entry[1]
     from builtin_interfaces.msg import Time
     from rcl_interfaces.msg import Log
 
@@ -242,10 +243,15 @@ def remove_rosout(node: Node) -> None:
 def rclpy_logging_rosout_add_sublogger(logger_name: str, sublogger_name: str) -> bool:
     """Let a child logger speak on its node's ``/rosout``; ``False`` when the parent does not."""
     with _system.lock:
-        if logger_name not in _system.rosout_publishers and logger_name not in _system.subloggers:
-            return False
+        owner = logger_name
+        if owner not in _system.rosout_publishers:
+            entry = _system.subloggers.get(logger_name)
+            if entry is None:
+                return False
+            owner = entry[1]
         name = logger_name + SEPARATOR + sublogger_name
-        _system.subloggers[name] = _system.subloggers.get(name, 0) + 1
+        count, _ = _system.subloggers.get(name, (0, owner))
+        _system.subloggers[name] = (count + 1, owner)
         return True
 
 
@@ -253,8 +259,8 @@ def rclpy_logging_rosout_remove_sublogger(logger_name: str, sublogger_name: str)
     """Undo one :func:`rclpy_logging_rosout_add_sublogger`."""
     name = logger_name + SEPARATOR + sublogger_name
     with _system.lock:
-        left = _system.subloggers.get(name, 0) - 1
-        if left > 0:
-            _system.subloggers[name] = left
+        count, owner = _system.subloggers.get(name, (0, ""))
+        if count > 1:
+            _system.subloggers[name] = (count - 1, owner)
         else:
             _system.subloggers.pop(name, None)

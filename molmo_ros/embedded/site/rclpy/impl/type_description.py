@@ -27,7 +27,7 @@ class TypeDescriptionService:
 
     def handle_request(self, request: Any, response_type: type, node: Node) -> Any:
         """Describe a type, if its hash is the one asked for."""
-        from type_description_interfaces.msg import TypeDescription
+        from type_description_interfaces.msg import TypeDescription, TypeSource
 
         response = response_type()
         try:
@@ -40,6 +40,14 @@ class TypeDescriptionService:
             return response
         response.successful = True
         response.type_description = _fill(TypeDescription(), typesys.type_description(cls))
+        if request.include_type_sources:
+            response.type_sources = [
+                TypeSource(
+                    type_name=request.type_name,
+                    encoding=request.type_name.split("/")[1],
+                    raw_file_contents=typesys.definition_text(request.type_name),
+                )
+            ]
         return response
 
 
