@@ -20,6 +20,13 @@ def random_message(cls, rng: random.Random):
     return message
 
 
+def fill_plain_fields(message, rng: random.Random):
+    """Give every field that holds no messages a random value."""
+    for field in message_definition(type(message)).fields:
+        if not field.type.is_nested:
+            setattr(message, field.name, random_value(field.type, rng))
+
+
 def random_value(field_type, rng):
     if field_type.shape == "scalar":
         return random_element(field_type, rng)
