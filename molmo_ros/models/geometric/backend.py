@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Perceive = Callable[[Frame], Scene]
 TRACE_POINTS = 5  # MolmoAct draws at most five (facts: its trace grammar)
+START_WINDOW_PX = 8
 CARRY_CLEARANCE_M = 0.12
 
 
@@ -156,10 +157,13 @@ def _start_m(scene: Scene, start_px: tuple[float, float]) -> npt.NDArray[np.floa
     if item is not None:
         return item.center_base_m
     v, u = round(start_px[1]), round(start_px[0])
-    height, width = scene.points_base_m.shape[:2]
-    if not (0 <= v < height and 0 <= u < width) or not np.all(np.isfinite(scene.points_base_m[v, u])):
+    # A grasp of a hollow thing lies over its hole, where depth may be missing: what is known around it will do.
+    rows, columns = (slice(max(0, at - START_WINDOW_PX), max(0, at + START_WINDOW_PX + 1)) for at in (v, u))
+    around = scene.points_base_m[rows, columns].reshape(-1, 3).astype(np.float64)
+    known = around[np.all(np.isfinite(around), axis=1)]
+    if not len(known):
         raise MolmoRosError(ErrorCode.TRACE_INVALID, "The trace starts where the camera sees no depth.")
-    return np.asarray(scene.points_base_m[v, u], dtype=np.float64)
+    return np.asarray(np.median(known, axis=0))
 
 
 def _only_things(phrase: NounPhrase) -> NounPhrase:
