@@ -24,10 +24,21 @@ from molmo_ros.nodes.qos import COMMAND, SENSOR
 PARAMS = (
     Param(name="arm_controller", default="fr3_arm_controller", doc="Name of the arm's trajectory controller."),
     Param(name="gripper", default="franka_gripper", doc="Name of the gripper; its action is <name>/gripper_action."),
-    Param(name="joint_states_max_age_s", default=0.1, doc="Age at which joint_states count as lost [s].", low=0.01, high=5.0),
-    Param(name="tracking_limit_rad", default=0.2, doc="Distance from the path at which the arm has met something [rad].", low=0.01,
-          high=1.0),
-)  # fmt: skip
+    Param(
+        name="joint_states_max_age_s",
+        default=0.1,
+        doc="Age at which joint_states count as lost [s].",
+        low=0.01,
+        high=5.0,
+    ),
+    Param(
+        name="tracking_limit_rad",
+        default=0.2,
+        doc="Distance from the path at which the arm has met something [rad].",
+        low=0.01,
+        high=1.0,
+    ),
+)
 POLL_S = 0.005
 SETTLE_S = 1.0
 STILL_RAD_S = 0.005

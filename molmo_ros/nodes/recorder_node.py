@@ -32,8 +32,12 @@ from molmo_ros_interfaces.msg import ActionChunk, ExecutionState, Goal, GraspArr
 PARAMS = (
     Param(name="runs_dir", default="runs", doc="Folder that gets one folder per goal."),
     Param(name="camera", default="camera", doc="Camera to record."),
-    Param(name="camera_rate_hz", default=5.0, doc="Largest rate at which images are recorded [Hz].", low=0.1, high=60.0),
-    Param(name="min_free_mb", default=200, doc="Free disk space below which nothing is recorded [MB].", low=1, high=10**7),
+    Param(
+        name="camera_rate_hz", default=5.0, doc="Largest rate at which images are recorded [Hz].", low=0.1, high=60.0
+    ),
+    Param(
+        name="min_free_mb", default=200, doc="Free disk space below which nothing is recorded [MB].", low=1, high=10**7
+    ),
     Param(name="tail_s", default=0.5, doc="How long recording goes on after a goal's end [s].", low=0.0, high=30.0),
 )
 
@@ -84,7 +88,12 @@ class RecorderNode(Node):
             self._types[name] = _type_name(kind)
             keep = topic in ("/tf_static", f"{camera}/color/camera_info")
             self.create_subscription(
-                kind, topic, lambda data, t=topic, n=name, k=keep: self._on(t, n, data, k), qos, callback_group=group, raw=True
+                kind,
+                topic,
+                lambda data, t=topic, n=name, k=keep: self._on(t, n, data, k),
+                qos,
+                callback_group=group,
+                raw=True,
             )
 
     def _on(self, topic: str, name: str, data: bytes, keep: bool) -> None:

@@ -256,6 +256,7 @@ class GraphPorts:
 
     def confirm(self, trace: Trace | None, grasps: tuple[Grasp, ...]) -> Decision:
         """Waits for accept, edit or reject."""
+        del grasps
         limit = float(self._values["confirm_time_limit_s"])
         self._chosen_grasp, self._decision, self._waiting_for_person = "", None, True
         end = time.monotonic() + limit

@@ -89,20 +89,23 @@ class ThinkingNode(Node):
                 if self._closing:
                     return
                 goal, self._goal = self._goal, None
-            if not goal.active or self._wants not in goal.wants:
-                continue
-            try:
-                frame = self.source.newer_than(
-                    convert.stamp_ns(goal.header.stamp) - 1, 5.0, lambda: self._superseded(goal)
-                )
-                with self.health.timed("answer"):
-                    deadline = min(self.values["deadline_s"], goal.deadline_s or self.values["deadline_s"])
-                    self._door.call(lambda f=frame, g=goal: self.answer(g, f), deadline, lambda: self._superseded(goal))
-                self.health.ok()
-            except MolmoRosError as error:
-                if error.code is not ErrorCode.CANCELED:
-                    self.health.fault(error)
-                    self.refuse(goal, error)
+            if goal.active and self._wants in goal.wants:
+                self._answer_or_refuse(goal)
+
+    def _answer_or_refuse(self, goal: Goal) -> None:
+        def superseded() -> bool:
+            return self._superseded(goal)
+
+        try:
+            frame = self.source.newer_than(convert.stamp_ns(goal.header.stamp) - 1, 5.0, superseded)
+            with self.health.timed("answer"):
+                deadline = min(self.values["deadline_s"], goal.deadline_s or self.values["deadline_s"])
+                self._door.call(lambda: self.answer(goal, frame), deadline, superseded)
+            self.health.ok()
+        except MolmoRosError as error:
+            if error.code is not ErrorCode.CANCELED:
+                self.health.fault(error)
+                self.refuse(goal, error)
 
     def _superseded(self, goal: Goal) -> bool:
         newer = self._goal
