@@ -24,6 +24,7 @@ VERIFY_STEP = 0.012
 RANGE = 0.8
 SHORTCUTS = 80
 BELOW_SUPPORT_M = 0.001
+GRAZE_M = 0.006  # overlap that a start may have: perception is not exact to the millimetre
 
 Cancelled = Callable[[], bool]
 
@@ -121,11 +122,13 @@ class OmplPlanner:
         touched = ""
         for step in CHECK_STEPS:
             for q in goals:
-                if self._edge_free(start, q, margin, step) and self._edge_free(start, q, 0.5 * margin, VERIFY_STEP):
+                if self._edge_free(start, q, margin, step) and self._edge_free(
+                    start, q, min(margin, 0.5 * margin), VERIFY_STEP
+                ):
                     return np.array([start, q])
             path = self._search(start, goals, margin, step, deadline, cancelled, seed)
             path = self._shorten(path, margin, step, deadline, cancelled, seed)
-            touched = self.world.first_contact(path, step=VERIFY_STEP, margin_m=0.5 * margin)
+            touched = self.world.first_contact(path, step=VERIFY_STEP, margin_m=min(margin, 0.5 * margin))
             if not touched:
                 return path
         raise PlanningError(ErrorCode.PLANNING_FAILED, f"no free path was found: {touched} on the way")
@@ -174,12 +177,13 @@ class OmplPlanner:
         path = follow_poses(self.model, np.asarray(q_start, dtype=np.float64), poses, cancelled=cancelled)
         margin = self.world.margin_m if margin_m is None else margin_m
         rows = densify(path, VERIFY_STEP)
-        # What touches at the start is let go of on the way; new contact is not allowed.
+        # What touches at the start may be left on the way, never deeper; new contact is not allowed.
         leaving = self.world.in_collision(rows[0], margin_m=margin)
+        deepest = min(margin, self._start_margin(rows[0])) if leaving else margin
         for q in rows[1:]:
             _stop_if(cancelled)
             if self.world.in_collision(q, margin_m=margin):
-                if leaving and not self.world.in_collision(q, margin_m=min(margin, 0.0)):
+                if leaving and not self.world.in_collision(q, margin_m=deepest):
                     continue
                 touched = self.world.contact(q, margin_m=margin)
                 raise PlanningError(ErrorCode.PLANNING_FAILED, f"the straight way is blocked: {touched}")
@@ -196,10 +200,10 @@ class OmplPlanner:
 
     def _start_margin(self, start: Array) -> float:
         """The margin a plan from here can keep: the world's, or less where the arm already stands closer."""
-        for margin in (self.world.margin_m, 0.5 * self.world.margin_m, 0.0):
+        for margin in (self.world.margin_m, 0.5 * self.world.margin_m, 0.0, -0.5 * GRAZE_M, -GRAZE_M):
             if not self.world.in_collision(start, margin_m=margin):
                 return margin
-        touched = self.world.contact(start, margin_m=0.0)
+        touched = self.world.contact(start, margin_m=-GRAZE_M)
         raise PlanningError(
             ErrorCode.PLANNING_FAILED, f"the arm starts in contact ({touched}); move it clear before planning"
         )

@@ -118,3 +118,29 @@ def test_a_line_through_a_wall_is_refused(wall, model, ready):
     with pytest.raises(PlanningError, match="blocked") as caught:
         wall.plan_linear(at(model, ready, 0.45, -0.3, 0.15), make_transform(DOWN, (0.45, 0.3, 0.15)))
     assert caught.value.code is ErrorCode.PLANNING_FAILED
+
+
+def touching_table(planner, model, ready, depth_m):
+    """A pose whose fingertips reach a little below the table: the finger boxes end 9.5 mm beyond the tool."""
+    planner.world.set_support(None)
+    q = at(model, ready, 0.5, 0.0, 0.0095 - depth_m)
+    planner.world.set_support(Plane(normal=np.array([0.0, 0.0, 1.0]), offset_m=0.0))
+    return q
+
+
+def test_grazing_contact_at_the_start_can_be_left(planner, model, ready):
+    q = touching_table(planner, model, ready, 0.002)
+    path = planner.plan_linear(q, make_transform(DOWN, (0.5, 0.0, 0.1)), margin_m=0.002)
+    assert not planner.world.in_collision(path[-1])
+
+
+def test_grazing_contact_may_not_get_deeper(planner, model, ready):
+    q = touching_table(planner, model, ready, 0.002)
+    with pytest.raises(PlanningError, match="blocked"):
+        planner.plan_linear(q, make_transform(DOWN, (0.5, 0.0, 0.0)), margin_m=0.002)
+
+
+def test_deep_contact_at_the_start_needs_a_person(planner, model, ready):
+    q = touching_table(planner, model, ready, 0.02)
+    with pytest.raises(PlanningError, match="starts in contact"):
+        planner.plan_free(q, ready)
