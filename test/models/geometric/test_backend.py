@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scenes import K, T_BASE_CAMERA, scene, thing
+from scenes import T_BASE_CAMERA, K, scene, thing
 
 from molmo_ros.core import geometry
 from molmo_ros.core.errors import ErrorCode
 from molmo_ros.core.footprint import footprint_gap_m
-from molmo_ros.core.types import Author, Frame, Trace
+from molmo_ros.core.types import Author, Frame, Thought, Trace
 from molmo_ros.models.geometric.backend import GeometricModel
 from molmo_ros.models.protocols import Pointer, Steering, TracePlanner, TraceRequest
 
@@ -28,7 +28,7 @@ FRAME = Frame(
 )
 
 
-def plan(reference: str, relation: str, **more: object):  # noqa: ANN202
+def plan(reference: str, relation: str, **more: object) -> Thought:
     request = TraceRequest(
         instruction="x",
         reference=reference,
