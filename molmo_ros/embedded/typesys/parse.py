@@ -51,6 +51,7 @@ _TYPE = re.compile(
 )
 _FIELD_NAME = re.compile(r"(?!.*__)[a-z][a-z0-9_]{0,254}(?<!_)")
 _CONSTANT_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,254}(?<!_)")
+_QUOTED = re.compile(r""" *(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 _INTEGER = re.compile(r"([a-z]+?)(8|16|32|64)")
 
 
@@ -263,12 +264,14 @@ def _parse_list(field_type: FieldType, text: str) -> Value:
 
 def _split_strings(text: str) -> list[str]:
     items: list[str] = []
-    pattern = re.compile(r"""\s*("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^,"']+)\s*(,|$)""")
-    position = 0
-    while position < len(text):
-        match = pattern.match(text, position)
-        if match is None:
+    start = 0
+    while start < len(text):
+        match = _QUOTED.match(text, start)
+        end = text.find(",", match.end() if match else start)
+        end = len(text) if end < 0 else end
+        item = text[start:end].strip()
+        if (match[0].strip() != item) if match else ("'" in item or '"' in item):
             raise ValueError("a string of the array is badly quoted")
-        items.append(match[1])
-        position = match.end()
+        items.append(item)
+        start = end + 1
     return items
