@@ -1,4 +1,4 @@
-"""The embedded runtime stands in for ROS 2 in these tests."""
+"""Every test of the embedded runtime imports rclpy and its companions from it."""
 
 from molmo_ros.embedded import install
 

@@ -81,7 +81,9 @@ def rotation_from_matrix(matrix: ArrayLike) -> tuple[float, np.ndarray, np.ndarr
     x, y, z, w = quaternion_of_rotation(rotation)
     sine = math.sqrt(x * x + y * y + z * z)
     axis = np.array((x, y, z)) / sine if sine > EPS else np.array((0.0, 0.0, 1.0))
-    point = np.linalg.pinv(np.identity(3) - rotation, rcond=1e-8) @ m[:3, 3]
+    shift = m[:3, 3] - np.dot(m[:3, 3], axis) * axis
+    # The point of the axis nearest to the origin solves (I - R) p = shift.
+    point = (shift + np.cross(axis, shift) * w / sine) / 2.0 if sine > 1e-12 else np.zeros(3)
     return 2.0 * math.atan2(sine, w), axis, _homogeneous(point)
 
 
