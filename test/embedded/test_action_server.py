@@ -3,12 +3,13 @@
 import threading
 
 import pytest
-from action_msgs.msg import GoalStatus
+from action_msgs.msg import GoalStatus, GoalStatusArray
 from action_msgs.srv import CancelGoal
 from example_interfaces.action import Fibonacci
 from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
 from rclpy.action.client import ClientGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.qos import qos_profile_action_status_default
 from ros_world import TIMEOUT_S, finished, world
 from unique_identifier_msgs.msg import UUID
 
@@ -288,3 +289,53 @@ def test_a_destroyed_server_is_gone(nodes):
     pair.server.destroy()
     assert not pair.client.server_is_ready()
     assert all(waitable is not pair.server for waitable in nodes[1].waitables)
+
+
+def test_a_server_destroyed_while_it_executes_ends_quietly(nodes, capfd):
+    patient = Patient()
+    ended = threading.Event()
+
+    def execute(goal_handle):
+        result = patient(goal_handle)
+        ended.set()
+        return result
+
+    pair = Pair(nodes, execute)
+    pair.send().get_result_async()
+    assert patient.started.wait(TIMEOUT_S)
+    pair.server.destroy()
+    patient.stop.set()
+    assert ended.wait(TIMEOUT_S)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_client_may_go_before_its_goal_ends(nodes):
+    patient = Patient()
+    pair = Pair(nodes, patient)
+    pair.send().get_result_async()
+    assert patient.started.wait(TIMEOUT_S)
+    pair.client.destroy()
+    patient.stop.set()
+    newcomer = ActionClient(nodes[0], Fibonacci, "count")
+    assert newcomer.wait_for_server(TIMEOUT_S)
+    goal = finished(newcomer.send_goal_async(Fibonacci.Goal(order=1)))
+    assert finished(goal.get_result_async()).status == GoalStatus.STATUS_SUCCEEDED
+
+
+def test_status_follows_the_goal(nodes):
+    patient = Patient()
+    pair = Pair(nodes, patient)
+    statuses, over = [], threading.Event()
+
+    def hear(message):
+        statuses.extend(entry.status for entry in message.status_list)
+        if statuses[-1] == GoalStatus.STATUS_SUCCEEDED:
+            over.set()
+
+    nodes[0].create_subscription(GoalStatusArray, "count/_action/status", hear, qos_profile_action_status_default)
+    goal = pair.send()
+    assert patient.started.wait(TIMEOUT_S)
+    patient.stop.set()
+    finished(goal.get_result_async())
+    assert over.wait(TIMEOUT_S)
+    assert statuses == sorted(statuses)
