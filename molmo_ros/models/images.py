@@ -95,7 +95,7 @@ def normalised(image: Uint8Image, height_px: int, width_px: int, order: Order) -
     Returns:
         (height_px, width_px, 3) float32.
     """
-    grid = stretch(torch.from_numpy(np.ascontiguousarray(image)), height_px, width_px, order).numpy()
+    grid = stretch(torch.from_numpy(np.array(image)), height_px, width_px, order).numpy()
     return np.asarray(np.float32(-1.0) + (grid / np.float32(255.0)) * np.float32(2.0), dtype=np.float32)
 
 
@@ -137,25 +137,28 @@ def pooling_windows(index: IndexArray, pool_hw: tuple[int, int]) -> tuple[IndexA
     return grouped.reshape(rows * cols, window_h * window_w), (rows, cols)
 
 
-def _overlapping_crops(image: Uint8Image, rule: CropRule) -> tuple[FloatArray, IndexArray]:
-    """Cut the stretched image into overlapping crops.
+def cut_crops(source: FloatArray, tiling: tuple[int, int], rule: CropRule) -> tuple[FloatArray, IndexArray]:
+    """Cut a picture that was brought to the size of its tiling into overlapping crops.
+
+    Args:
+        source: (H, W, C) of exactly ``tiling`` windows and the margins.
+        tiling: (rows, columns) of crops.
+        rule: Sizes.
 
     Returns:
-        (N, size, size, 3) crops and the grid of patch indices over them, each patch of the stretched image once.
+        (N, size, size, C) crops and the grid of patch indices over them, each patch of ``source`` once.
     """
+    rows, cols = tiling
     before, after = rule.margins
-    margin_px = (before + after) * rule.patch_px
     window = rule.side - before - after
     window_px = window * rule.patch_px
-    rows, cols = choose_tiling(image.shape[0] - margin_px, image.shape[1] - margin_px, window_px, rule.max_crops)
-    stretched = normalised(image, rows * window_px + margin_px, cols * window_px + margin_px, rule.order)
-    crops = np.empty((rows * cols, rule.size_px, rule.size_px, 3), dtype=np.float32)
+    crops = np.empty((rows * cols, rule.size_px, rule.size_px, source.shape[2]), dtype=np.float32)
     index = np.full((rows * window + before + after, cols * window + before + after), -1, dtype=np.int64)
     for row in range(rows):
         for col in range(cols):
             number = row * cols + col
             y, x = row * window_px, col * window_px
-            crops[number] = stretched[y : y + rule.size_px, x : x + rule.size_px]
+            crops[number] = source[y : y + rule.size_px, x : x + rule.size_px]
             own = np.arange(rule.side**2).reshape(rule.side, rule.side) + number * rule.side**2
             top, left = (before if row else 0), (before if col else 0)
             bottom = rule.side - (after if row < rows - 1 else 0)
@@ -164,6 +167,14 @@ def _overlapping_crops(image: Uint8Image, rule: CropRule) -> tuple[FloatArray, I
                 top:bottom, left:right
             ]
     return crops, index
+
+
+def _overlapping_crops(image: Uint8Image, rule: CropRule) -> tuple[FloatArray, IndexArray]:
+    margin_px = sum(rule.margins) * rule.patch_px
+    window_px = rule.size_px - margin_px
+    tiling = choose_tiling(image.shape[0] - margin_px, image.shape[1] - margin_px, window_px, rule.max_crops)
+    height, width = (count * window_px + margin_px for count in tiling)
+    return cut_crops(normalised(image, height, width, rule.order), tiling, rule)
 
 
 def prepare(image: npt.NDArray[Any], rule: CropRule) -> PreparedImage:

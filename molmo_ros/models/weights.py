@@ -74,7 +74,7 @@ def read_header(path: Path) -> dict[str, Entry]:
         raise
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint lacks {path.name}; download it to {path.parent}.") from error
-    except (OSError, struct.error, ValueError, KeyError, TypeError) as error:
+    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file.") from error
     return entries
 
@@ -132,7 +132,7 @@ def read_json(path: Path) -> dict[str, Any]:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"The checkpoint lacks {path.name}; download it to {path.parent}.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name} is not readable JSON.") from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path.name} holds no JSON object.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from molmo_ros.models.errors import AnswerError
+from molmo_ros.models.errors import AnswerError, RefusalError
 from molmo_ros.models.grammars.bounds import bounded
 from molmo_ros.models.grammars.coords import Mark, marks_per_image
 from molmo_ros.models.grammars.legacy import attribute_points
@@ -112,3 +112,16 @@ def _closed(text: str) -> str:
     if start < 0 or '"' in text[start + len(' coords="') :]:
         return text
     return text[: text.rfind(" ")] + '">'
+
+
+def require_points(answer: PointingAnswer) -> None:
+    """Turn a verdict other than answered into its named outcome.
+
+    Raises:
+        RefusalError: The model says that it is not there.
+        AnswerError: The answer cannot be read.
+    """
+    if answer.verdict is Verdict.NOTHING:
+        raise RefusalError(answer.message)
+    if answer.verdict is not Verdict.ANSWERED:
+        raise AnswerError(answer.message)

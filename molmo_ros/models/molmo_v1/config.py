@@ -219,3 +219,76 @@ def _clip_vit() -> VitConfig:
         patch_bias=False,
         pre_layernorm=True,
     )
+
+
+def molmo_config(raw: Mapping[str, Any]) -> MolmoV1Config:
+    """Read a Molmo v1 ``config.json`` (Molmo-7B-D, GraspMolmo), which states the decoder alone.
+
+    The image tower and the adapter of the published ones are fixed: CLIP ViT-L/14-336, layers -2 and -9, learned
+    embeddings for padded patches (github allenai/molmo, ``olmo/hf_molmo.py``). A ``vit_config`` section names another
+    tower of that kind.
+
+    Raises:
+        CheckpointError: A number is missing or asks for what this architecture is not.
+    """
+    lacking = [
+        key
+        for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+        if not isinstance(raw.get(key), int)
+    ]
+    if lacking:
+        raise CheckpointError(f"config.json lacks {', '.join(lacking)}; is this a Molmo checkpoint?")
+    if raw.get("clip_qkv"):
+        raise CheckpointError("config.json clips the attention inputs, which no published 7B checkpoint does.")
+    heads, hidden = raw["num_attention_heads"], raw["hidden_size"]
+    # The published number counts the rows of the fused projection, value and gate.
+    ffn = raw["intermediate_size"] // 2
+    section = raw.get("vit_config")
+    vit = _clip_vit() if section is None else VitConfig(**_pick(section, VitConfig, "vit_config"))
+    return MolmoV1Config(
+        vit=vit,
+        adapter=AdapterConfig(
+            vit_layers=(-2, -9),
+            hidden_size=vit.hidden_size,
+            num_attention_heads=vit.num_attention_heads,
+            num_key_value_heads=vit.num_key_value_heads,
+            head_dim=vit.head_dim,
+            intermediate_size=ffn,
+            text_hidden_size=hidden,
+            image_padding_embed="pad_and_partial_pad",
+        ),
+        llm=LlmConfig(
+            hidden_size=hidden,
+            num_hidden_layers=raw["num_hidden_layers"],
+            num_attention_heads=heads,
+            num_key_value_heads=raw.get("num_key_value_heads") or heads,
+            head_dim=hidden // heads,
+            intermediate_size=ffn,
+            vocab_size=raw.get("embedding_size") or raw["vocab_size"],
+            additional_vocab_size=int(raw.get("additional_vocab_size") or 128),
+            qkv_bias=bool(raw.get("qkv_bias", False)),
+            max_position_embeddings=int(raw.get("max_position_embeddings", 4096)),
+            rope_theta=float(raw.get("rope_theta", 10000.0)),
+            use_qk_norm=bool(raw.get("attention_layer_norm", False)),
+            layer_norm_eps=float(raw.get("layer_norm_eps", 1e-5)),
+            norm_after=bool(raw.get("norm_after", False)),
+        ),
+        image_patch_id=int(raw.get("image_patch_id") or (raw.get("embedding_size") or raw["vocab_size"]) + 2),
+    )
+
+
+def molmo_7b_d() -> MolmoV1Config:
+    """Return the published Molmo-7B-D configuration (Qwen2-7B + OpenAI CLIP), which GraspMolmo starts from."""
+    return molmo_config(
+        {
+            "hidden_size": 3584,
+            "intermediate_size": 37888,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 28,
+            "num_key_value_heads": 4,
+            "vocab_size": 152064,
+            "qkv_bias": True,
+            "rope_theta": 1e6,
+            "layer_norm_eps": 1e-6,
+        }
+    )

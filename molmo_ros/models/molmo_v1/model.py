@@ -190,10 +190,10 @@ class MolmoV1Model(nn.Module):
             if cache is None or cache.capacity < needed or cache.visible.shape[0] != batch:
                 cache = self.new_cache(batch, needed)
             features = self.image_features(prompt)
-            seen = _synchronised(self.device)
+            seen = now(self.device)
             hidden = self.prefill(prompt, cache, features)
             logits = self.lm_head(hidden[:, -1])
-            filled = _synchronised(self.device)
+            filled = now(self.device)
             positions = prompt.attention_mask.long().sum(-1, keepdim=True)
             chosen: list[Tensor] = []
             done = torch.zeros(batch, dtype=torch.bool, device=self.device)
@@ -216,12 +216,12 @@ class MolmoV1Model(nn.Module):
                 if step + 1 < max_new_tokens:
                     logits = self.decode(picked[:, None], positions, cache)
                     positions = positions + 1
-            ended = _synchronised(self.device)
+            ended = now(self.device)
         seconds = {"vision": seen - started, "prefill": filled - seen, "decode": ended - filled}
         return Generation(ids=torch.stack(chosen, dim=1), seconds=seconds, stopped=stopped)
 
 
-def _synchronised(device: torch.device) -> float:
+def now(device: torch.device) -> float:
     """Wall clock after the queued GPU work, so that phases are timed for what they are."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -187,7 +187,7 @@ class VisionBackbone(nn.Module):
         features = self.image_vit(flat, self.layers).view(batch, crops, patches, -1)
         if self.has_pad_embed and image_masks is not None:
             empty = (image_masks == 0).to(features.dtype)[..., None]
-            partial = ((image_masks > 0) & (image_masks < 1)).to(features.dtype)[..., None]
+            partial = ((image_masks != 0) & (image_masks < 1)).to(features.dtype)[..., None]
             features = features + self.pad_embed[0] * empty + self.pad_embed[1] * partial
         return features.reshape(batch, crops * patches, -1)
 
