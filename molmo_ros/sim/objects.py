@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from molmo_ros.core import geometry as geo
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
+from molmo_ros.core.hulls import hull_order
 from molmo_ros.sim import colours
-from molmo_ros.sim.hulls import hull_order
 from molmo_ros.sim.parts import Part, at, box, capsule, cylinder, hull, outline_points, turned, vessel
 
 Rng = np.random.Generator

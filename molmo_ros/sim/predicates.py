@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.core import geometry as geo
+from molmo_ros.core.hulls import hull_gap_m
 from molmo_ros.sim.assembly import OBJECT_PREFIX, TABLE
-from molmo_ros.sim.hulls import hull_gap_m
 from molmo_ros.sim.parts import outline_points
 from molmo_ros.sim.rendering import load_mujoco
 from molmo_ros.sim.world import SimWorld

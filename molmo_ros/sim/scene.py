@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
+from molmo_ros.core.hulls import polygon_gap_m
 from molmo_ros.sim import objects
 from molmo_ros.sim.config import WorldConfig
-from molmo_ros.sim.hulls import polygon_gap_m
 
 Array = npt.NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
+from molmo_ros.core.hulls import hull_gap_m, hull_order
 from molmo_ros.sim.config import load_world_config
-from molmo_ros.sim.hulls import hull_gap_m, hull_order
 from molmo_ros.sim.scene import DEMO, ObjectSpec, SceneSpec, build_scene
 
 CONFIG = load_world_config()

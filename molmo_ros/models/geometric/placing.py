@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
-from molmo_ros.core.footprint import footprint_gap_m
+from molmo_ros.core.footprint import corners_m, footprint_gap_m
 from molmo_ros.core.geometry import make_transform
+from molmo_ros.core.hulls import hull_order, polygon_gap_m
 from molmo_ros.core.scene import Scene, SceneObject
 from molmo_ros.models.geometric.grounding import Grounded, describe
 
 # Gap left between the carried thing and its neighbour [m]; inside the 0..0.05 of MolmoSpaces' next-to rule.
 NEXT_TO_GAP_M = 0.022
+# The most the seen outlines may be apart there: the box of a round thing has corners that are not there [m].
+MOST_NEXT_TO_GAP_M = 0.034
 CLEAR_M = 0.02
 DIRECTIONAL_GAP_M = 0.05
 
@@ -58,7 +61,7 @@ def place_point_m(
         spots = _fan(anchor, angles[relation], reach + DIRECTIONAL_GAP_M)
         return _free_spot(scene, anchor, held_size_m, start_m, spots, DIRECTIONAL_GAP_M)
     if relation == "next_to":
-        spots = _around(anchor, held_size_m, start_m)
+        spots = _around(anchor, _carried(scene, start_m), held_size_m, start_m)
         return _free_spot(scene, anchor, held_size_m, start_m, spots, NEXT_TO_GAP_M)
     raise MolmoRosError(ErrorCode.NOT_SUPPORTED, f'I can not place things "{relation.replace("_", " ")}" something.')
 
@@ -106,21 +109,40 @@ def _fan(anchor: SceneObject, direction: npt.NDArray[np.float64], distance_m: fl
     return np.array(spots)
 
 
+def _carried(scene: Scene, start_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(3, 3) heading of the carried thing's box: it is set down as it was taken up where that can be done."""
+    distances = [float(np.linalg.norm(o.center_base_m[:2] - start_m[:2])) for o in scene.objects]
+    nearest = int(np.argmin(distances)) if distances else -1
+    if nearest < 0 or distances[nearest] > 0.03:
+        return np.eye(3)
+    return np.asarray(scene.objects[nearest].T_base_box[:3, :3])
+
+
 def _around(
-    anchor: SceneObject, held_size_m: npt.NDArray[np.float64], start_m: npt.NDArray[np.float64]
+    anchor: SceneObject,
+    R_base_held: npt.NDArray[np.float64],
+    held_size_m: npt.NDArray[np.float64],
+    start_m: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """(N, 2) spots all around a box at the next-to gap, those on the carried thing's side first."""
-    R = anchor.T_base_box[:2, :2]
-    held = float(np.hypot(*held_size_m[:2]) / 2)
-    spots = []
+    """(N, 2) spots all around a box at the next-to gap.
+
+    First those where what is seen of it is near, too, the one on the carried thing's side before the others.
+    """
+    seen = hull_order(anchor.points_base_m[:, :2].astype(np.float64))
+    reach = _reach_m(anchor, held_size_m) + NEXT_TO_GAP_M
+    spots, gaps = [], []
     for angle in np.linspace(0, 2 * np.pi, 24, endpoint=False):
         direction = np.array([np.cos(angle), np.sin(angle)])
-        local = np.abs(R.T @ direction)
-        half = anchor.size_m[:2] / 2
-        edge = float(np.min(half / np.maximum(local, 1e-9)))
-        spots.append(anchor.center_base_m[:2] + direction * (edge + NEXT_TO_GAP_M + held))
+        distance = reach
+        for _ in range(4):
+            T = make_transform(R_base_held, [*(anchor.center_base_m[:2] + direction * distance), 0.0])
+            distance -= footprint_gap_m(T, held_size_m, anchor.T_base_box, anchor.size_m) - NEXT_TO_GAP_M
+        spots.append(anchor.center_base_m[:2] + direction * distance)
+        T[:2, 3] = spots[-1]
+        gaps.append(polygon_gap_m(corners_m(T, held_size_m), seen))
     ordered = np.array(spots)
-    return ordered[np.argsort(np.linalg.norm(ordered - start_m[:2], axis=1))]
+    far = np.maximum(np.array(gaps) - MOST_NEXT_TO_GAP_M, 0.0)
+    return np.asarray(ordered[np.lexsort((np.linalg.norm(ordered - start_m[:2], axis=1), far))])
 
 
 def _ring_anywhere(start_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -142,8 +164,9 @@ def _free_spot(
     support = np.abs(scene.plane.height_m(np.nan_to_num(scene.points_base_m, nan=1e3))) < 0.01
     ground = scene.points_base_m[support][::7, :2]
     held = np.array([held_size_m[0], held_size_m[1], held_size_m[2]])
+    heading = _carried(scene, start_m)
     for spot in spots:
-        T = make_transform(None, [spot[0], spot[1], 0.0])
+        T = make_transform(heading, [spot[0], spot[1], 0.0])
         if any(footprint_gap_m(T, held, o.T_base_box, o.size_m) < CLEAR_M for o in others):
             continue
         if anchor is not None and footprint_gap_m(T, held, anchor.T_base_box, anchor.size_m) < min(gap_m, 0.008):
