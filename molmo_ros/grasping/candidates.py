@@ -12,6 +12,8 @@ from molmo_ros.core.scene import Plane, SceneObject
 
 Array = npt.NDArray[np.float64]
 
+ROUND = frozenset({"ball", "can", "jar", "bottle", "cup", "mug", "bowl", "plate", "ring"})
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
@@ -101,7 +103,9 @@ class Surface:
         item: The object.
         points_m: (N, 3) points in the support's frame.
         T_base_support: (4, 4) support's frame in the base frame.
+        camera_m: (3,) camera position in the support's frame.
         view_xy: (2,) unit horizontal direction from the camera to the object.
+        hidden_m: (M, 3) points it must have where the camera does not see: a round body mirrored in its axis.
         top_m: Height of the object's top.
         bottom_m: Height of the object's lowest part.
     """
@@ -109,9 +113,21 @@ class Surface:
     item: SceneObject
     points_m: Array
     T_base_support: Array
+    camera_m: Array
     view_xy: Array
+    hidden_m: Array
     top_m: float
     bottom_m: float
+
+
+def _mirrored(item: SceneObject, points: Array, T_base_support: Array) -> Array:
+    """The visible points of a round body turned half about its axis; none for other bodies."""
+    if item.shape not in ROUND:
+        return np.zeros((0, 3))
+    axis = ((item.T_base_box[:3, 3] - T_base_support[:3, 3]) @ T_base_support[:3, :3])[:2]
+    offset = points[:, :2] - axis
+    body = np.linalg.norm(offset, axis=1) < 0.5 * float(item.size_m[0]) + 0.004
+    return np.column_stack([axis - offset[body], points[body, 2]])
 
 
 def support_pose(plane: Plane) -> Array:
@@ -144,7 +160,9 @@ def surface_of(item: SceneObject, plane: Plane, camera_m: Array) -> Surface:
         item=item,
         points_m=points,
         T_base_support=T,
+        camera_m=camera,
         view_xy=view / norm if norm > 1e-6 else np.array([1.0, 0.0]),
+        hidden_m=_mirrored(item, points, T),
         top_m=float(np.percentile(points[:, 2], 99.0)),
         bottom_m=float(max(0.0, item.T_base_box[:3, 3] @ plane.normal - plane.offset_m - 0.5 * item.size_m[2])),
     )

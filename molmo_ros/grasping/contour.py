@@ -26,6 +26,7 @@ SLICE_M = 0.03
 FRICTION = 0.35
 TABLE_CLEARANCE_M = 0.003
 REACH_DOWN_M = 0.03
+CONTACT_BELOW_M = 0.004
 TILTS_RAD = (0.0, 0.26, -0.26, 0.52, -0.52)
 TILTED_SHARE = 0.35
 
@@ -93,26 +94,19 @@ def contour(shape: Footprint) -> tuple[Array, Array, Array]:
     return shape.origin_m + pixels[good] * CELL_M, around[good] / length[good, None], flat
 
 
-def contour_candidates(
-    surface: Surface, hand: HandGeometry, limit: int, completed_xy_m: Array | None = None
-) -> Candidates:
+def contour_candidates(surface: Surface, hand: HandGeometry, limit: int) -> Candidates:
     """Top-down and tilted grasps across the footprint.
 
     Args:
         surface: The object.
         hand: The hand.
         limit: At most about this many candidates.
-        completed_xy_m: (M, 2) support positions of hidden parts of the outline, where the shape tells them.
     """
-    points = surface.points_m
-    if len(points) < 20:
+    if len(surface.points_m) < 20:
         return empty()
-    whole = points
-    if completed_xy_m is not None:
-        hidden = np.column_stack([completed_xy_m, np.full(len(completed_xy_m), surface.top_m - 0.005)])
-        whole = np.concatenate([points, hidden])
-    parts = [_across(surface, footprint(whole), hand, limit)]
-    top = points[points[:, 2] > surface.top_m - SLICE_M]
+    body = np.concatenate([surface.points_m, surface.hidden_m])
+    parts = [_across(surface, footprint(body), hand, limit)]
+    top = body[body[:, 2] > surface.top_m - SLICE_M]
     if surface.top_m - surface.bottom_m > 2 * SLICE_M and len(top) >= 20:
         parts.append(_across(surface, footprint(top), hand, max(limit // 2, 20)))
     return concatenate(parts)
@@ -149,7 +143,9 @@ def _across(surface: Surface, shape: Footprint, hand: HandGeometry, limit: int) 
 
     top = _chord_top(shape, middle, axis, width)
     tall = top - surface.bottom_m
-    z = np.maximum(top - np.minimum(REACH_DOWN_M, 0.5 * tall), hand.tip_m + TABLE_CLEARANCE_M)
+    held = _contact_top(shape, middle, axis, width)
+    z = np.minimum(top - np.minimum(REACH_DOWN_M, 0.5 * tall), held - CONTACT_BELOW_M)
+    z = np.maximum(z, hand.tip_m + TABLE_CLEARANCE_M)
     closing = np.column_stack([axis, np.zeros(len(axis))])
     position = np.column_stack([middle, z])
     sideways = np.cross(closing, np.array([0.0, 0.0, -1.0]))
@@ -157,7 +153,10 @@ def _across(surface: Surface, shape: Footprint, hand: HandGeometry, limit: int) 
     for tilt in TILTS_RAD:
         rows = slice(None) if tilt == 0.0 else slice(0, max(1, int(TILTED_SHARE * len(chosen))))
         approach = np.array([0.0, 0.0, -np.cos(tilt)]) + np.sin(tilt) * sideways[rows]
-        T_support = tool_poses(position[rows], approach, closing[rows])
+        place = position[rows].copy()
+        lowest = hand.tip_m * np.cos(tilt) + hand.pad_half_x_m * np.sin(abs(tilt)) + TABLE_CLEARANCE_M
+        place[:, 2] = np.maximum(place[:, 2], lowest + 1e-4)
+        T_support = tool_poses(place, approach, closing[rows])
         T = surface.T_base_support @ T_support
         parts.append(from_poses(T, width[rows], quality[rows] * np.cos(tilt), surface.item.object_id, "contour"))
     return concatenate(parts)
@@ -171,6 +170,18 @@ def _chord_top(shape: Footprint, middle: Array, axis: Array, width: Array) -> Ar
     samples = middle[:, None, :] + steps[None, :, None] * (axis * width[:, None])[:, None, :]
     cell = shape.cells(samples)
     return np.asarray(height[cell[..., 1], cell[..., 0]].max(axis=1), dtype=np.float64)
+
+
+def _contact_top(shape: Footprint, middle: Array, axis: Array, width: Array) -> Array:
+    """Height up to which the body is as wide as each chord: the lower of the tops just inside its ends [m]."""
+    height = np.where(np.isnan(shape.height_m), 0.0, shape.height_m).astype(np.float32)
+    height = cv2.dilate(height, np.ones((3, 3), np.uint8))
+    tops = []
+    for side in (-1.0, 1.0):
+        inset = np.maximum(0.5 * width - 1.5 * CELL_M, 0.25 * width)
+        cell = shape.cells(middle + side * axis * inset[:, None])
+        tops.append(height[cell[:, 1], cell[:, 0]])
+    return np.asarray(np.minimum(*tops), dtype=np.float64)
 
 
 def _spread(

@@ -16,7 +16,11 @@ from molmo_ros.grasping.contour import contour_candidates
 from molmo_ros.grasping.conventions import flip
 from molmo_ros.grasping.filters import Verdicts, judge, obstacle_points
 from molmo_ros.grasping.hand import FRANKA_HAND, HandGeometry
+from molmo_ros.grasping.pairs import half_candidates, pair_candidates, surface_samples
+from molmo_ros.grasping.rim import rim_candidates
 from molmo_ros.grasping.suppress import suppress
+
+FEW = 8
 
 Reachability = Callable[[npt.NDArray[np.float64]], Sequence[tuple[bool, ErrorCode, str]]]
 """(K, 4, 4) tool poses in the base frame to one (reachable, code, sentence) each."""
@@ -120,7 +124,13 @@ def _candidates(
     if len(item.points_base_m) < 20:
         return concatenate([])
     surface = surface_of(item, scene.plane, camera_m)
-    return concatenate([contour_candidates(surface, hand, limit)])
+    contour = contour_candidates(surface, hand, int(0.55 * limit))
+    points, normals = surface_samples(surface)
+    pairs = pair_candidates(surface, points, normals, hand, int(0.3 * limit))
+    found = [contour, pairs, rim_candidates(surface, hand)]
+    if np.count_nonzero(contour.width_m <= hand.max_width_m) + len(pairs) < FEW:
+        found.append(half_candidates(surface, points, normals, hand, int(0.3 * limit)))
+    return concatenate(found)
 
 
 def _report(
