@@ -143,8 +143,10 @@ class TaskNode(Node):
             progress=float(outcome.progress),
             bag_uri=self._ports.recording if goal_id in self._ports.recording else "",
         )
-        level = self.get_logger().info if outcome.code is ErrorCode.NONE else self.get_logger().warning
-        level(f"{outcome.stop_cause}: {outcome.message}")
+        if outcome.code is ErrorCode.NONE:
+            self.get_logger().info(outcome.message)
+        else:
+            self.get_logger().warning(f"{outcome.stop_cause}: {outcome.message}")
         if outcome.code is ErrorCode.NONE:
             handle.succeed()
         elif outcome.code is ErrorCode.CANCELED and handle.is_cancel_requested:
