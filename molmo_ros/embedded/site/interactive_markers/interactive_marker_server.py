@@ -266,7 +266,7 @@ class InteractiveMarkerServer:
             if shown is None:
                 return
             now = self.node.get_clock().now()
-            is_other = shown.last_client_id != feedback.client_id
+            is_other = shown.last_client_id not in {"", feedback.client_id}
             if is_other and now - shown.last_feedback < OWNERSHIP:
                 self.node.get_logger().debug(
                     f"Rejecting feedback for '{feedback.marker_name}': conflicting feedback from separate clients"
