@@ -22,7 +22,7 @@ from molmo_ros.motion.errors import PlanningError
 WAYPOINTS = 32
 WINDOW_PX = 7
 FEWEST_KNOWN = 5
-SHORTEST_PX = 3.0
+SHORTEST_PX = 1.0
 LOWEST_M, HIGHEST_M = -0.05, 0.8
 LARGEST_JUMP_M = 0.35
 TUBE_M = 0.06
