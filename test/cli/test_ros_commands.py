@@ -272,3 +272,11 @@ def test_doctor_is_content_with_this_machine(cli):
     done = cli("doctor", "--report")
     assert "MIDDLEWARE" in done.out
     assert "error   middleware" not in done.out
+
+
+def test_middleware_that_cannot_start_is_one_line(cli, monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", "many")
+    done = cli("node", "list")
+    assert done.code == 2
+    assert done.err.startswith("error [CONFIG_INVALID] the middleware does not start: ")
+    assert done.err.count("\n") == 1

@@ -78,17 +78,24 @@ class Goal:
 
 
 @contextlib.contextmanager
-def interrupts() -> Iterator[Callable[[], bool]]:
-    """Note the first Ctrl-C instead of raising; yields a function that says whether it came."""
+def interrupts(then: Callable[[], None] | None = None) -> Iterator[Callable[[], bool]]:
+    """Note the first Ctrl-C or SIGTERM instead of raising; yields a function that says whether it came.
+
+    Args:
+        then: what to do when it comes.
+    """
     seen = [False]
 
     def note(_number: int, _frame: Any) -> None:
         if seen[0]:
             raise KeyboardInterrupt
         seen[0] = True
+        if then is not None:
+            then()
 
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: seen[0]
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

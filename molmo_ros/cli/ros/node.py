@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +44,10 @@ def ros_node(purpose: str = "", *, use_sim_time: bool = False, name: str | None 
     from rclpy.parameter import Parameter
     from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        raise refuse(f"the middleware does not start: {error}") from error
     name = name or "_".join(filter(None, (NODE_PREFIX, purpose, str(os.getpid()))))
     overrides = [Parameter("use_sim_time", Parameter.Type.BOOL, True)] if use_sim_time else []
     node = rclpy.create_node(
@@ -100,6 +104,44 @@ def wait_until(node: Any, condition: Callable[[], bool], limit_s: float | None =
     finally:
         executor.remove_node(node)
         executor.shutdown()
+
+
+@contextmanager
+def background_spin(node: Any) -> Iterator[Callable[[Callable[[], bool]], None]]:
+    """Spin a node in a thread; yields a function that sleeps until a condition holds.
+
+    Raises:
+        Exception: at the end, what a callback raised.
+    """
+    from rclpy.executors import SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    stop = threading.Event()
+    raised: list[BaseException] = []
+
+    def spin() -> None:
+        try:
+            while not stop.is_set():
+                executor.spin_once(timeout_sec=0.1)
+        except BaseException as error:
+            raised.append(error)
+
+    def wait(condition: Callable[[], bool]) -> None:
+        while not condition() and not raised:
+            time.sleep(POLL_S)
+
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    try:
+        yield wait
+    finally:
+        stop.set()
+        thread.join()
+        executor.remove_node(node)
+        executor.shutdown()
+    if raised:
+        raise raised[0]
 
 
 def complete(node: Any, future: Any, limit_s: float | None = None, what: str = "the answer") -> Any:
