@@ -30,6 +30,8 @@ MIN_FACET_CELLS = 20
 FLAT_RESIDUAL_M = 0.006
 FRAGMENT_SHARE = 0.15
 HANGING_M = 0.03
+SKIRT_M = 0.02
+SKIRT_SHARE = 0.06
 CARRY_CELLS = 3
 CAP_WIDTH_M = 0.04
 LID_WIDTH_M = 0.09
@@ -272,7 +274,8 @@ def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clust
         tiny = facets.cells[small] < min_cells[small]
         much_smaller = facets.cells[small] < FRAGMENT_SHARE * facets.cells[host]
         hangs = facets.bottom_m[small] > HANGING_M and facets.top_m[small] < facets.top_m[host] + 0.01
-        if tiny or (much_smaller and hangs):
+        skirt = facets.top_m[small] < SKIRT_M and facets.cells[small] < SKIRT_SHARE * facets.cells[host]
+        if tiny or skirt or (much_smaller and hangs):
             union.join(small, host)
     for i, j in borders.pairs.tolist():
         small, host = (i, j) if facets.cells[i] < facets.cells[j] else (j, i)

@@ -41,8 +41,8 @@ def describe_shape(solid: Solid, colour: str) -> Shape:
 def _round_scores(solid: Solid) -> dict[str, float]:
     diameter, tall = float(solid.size_m[0]), solid.tall_m
     ratio = tall / diameter
-    is_open = 1.0 - _ramp(solid.lid, 0.1, 0.32)
-    closed = 1.0 - is_open
+    closed = _ramp(solid.lid, 0.1, 0.32)
+    is_open = (1.0 - closed) * _ramp(solid.coverage, 0.4, 0.55)
     wedge = _sloped(solid) * _ramp(solid.sphere_error, 0.16, 0.2) * _ramp(solid.lid, 0.1, 0.3)
     ball = (1 - _ramp(solid.sphere_error, 0.066, 0.088)) * (1 - _ramp(solid.flat, 0.49, 0.58)) * closed
     bottle = (1.0 - _ramp(solid.top_width, 0.62, 0.85)) * _ramp(ratio, 1.6, 2.1)
@@ -57,7 +57,7 @@ def _round_scores(solid: Solid) -> dict[str, float]:
     return {
         "ball": ball,
         "bottle": bottle,
-        "can": upright * (1 - squat) * (0.15 + 0.85 * even * _ramp(ratio, 0.9, 1.3)),
+        "can": upright * (1 - squat) * (0.3 + 0.7 * even * _ramp(ratio, 0.9, 1.3)),
         "jar": upright * (1 - squat) * (1 - 0.7 * even) * _ramp(ratio, 0.75, 1.0),
         "mug": vessel * (0.25 + 0.75 * handle),
         "cup": vessel * (1.0 - 0.5 * handle),
@@ -78,7 +78,7 @@ def _square_scores(solid: Solid, colour: str) -> dict[str, float]:
     edges = sorted((length, width, tall))
     cubic = 1 - _ramp(edges[2] / max(edges[0], 1e-3), 1.4, 1.9)
     small = 1 - _ramp(edges[2], 0.06, 0.085)
-    sloped = _sloped(solid) * (1 - slim)
+    sloped = _sloped(solid) * (1 - slim) * small
     low = 1 - _ramp(tall, 0.026, 0.036)
     tray = low * _ramp(length, 0.13, 0.17) * _ramp(width, 0.09, 0.12) * (1 - _ramp(solid.lid, 0.4, 0.75))
     flat = (1 - _ramp(tall / width, 0.5, 0.68)) * (1 - _ramp(tall, 0.032, 0.042)) * (1 - slim) * (1 - tray)

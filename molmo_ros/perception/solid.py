@@ -20,6 +20,7 @@ TRIM_SHARE = 0.3
 CELL_M = 0.004
 BANDS = 6
 MAX_RADIUS_M = 0.15
+MIN_COVERAGE = 0.3
 BETTER = 0.85
 HANDLE_M = 0.009
 SQUARE_FILL = 0.88
@@ -39,6 +40,7 @@ class Solid:
         lid: Share of the middle of the footprint whose surface lies near the top: 1 closed, 0 open or absent.
         flat: Share of the seen footprint that is near the top: 1 for a block, small for a wedge.
         top_width: Width of the topmost part over the greatest, seen across the view.
+        coverage: Share of the directions around the axis in which the outline lies on the circle.
         handle: Sectors of the outline that stand out from the circle.
         taper: Width of the narrower end over that of the wider one, along the longer side.
         bow_m: How far the middle line leaves the straight one between the ends.
@@ -55,6 +57,7 @@ class Solid:
     lid: float
     flat: float
     top_width: float
+    coverage: float
     handle: int
     taper: float
     bow_m: float
@@ -77,11 +80,11 @@ def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
     view = centre - camera_xy_m
     view = view / max(float(np.linalg.norm(view)), 1e-9)
     circle = _circle(xy_m, centre, view, rectangle)
-    handle = 0
+    handle, coverage = 0, 0.0
     if circle is not None and _square_top(xy_m[height_m > top - 0.25 * tall], float(circle[1])):
         circle = None
     if circle is not None:
-        centre, radius, handle = circle
+        centre, radius, handle, coverage = circle
         size = np.array([2 * radius, 2 * radius])
     along = (xy_m - centre) @ axes.T
     cells, means = _cell_means(along, height_m)
@@ -100,6 +103,7 @@ def fit_solid(xy_m: Array, height_m: Array, camera_xy_m: Array) -> Solid:
         lid=float(np.count_nonzero(middle & near_top) / max(possible, 1.0)),
         flat=float(np.mean(means > top - max(0.15 * tall, 0.005))),
         top_width=_top_width(xy_m, height_m, view, tall, float(top)),
+        coverage=coverage,
         handle=handle,
         taper=_taper(along, size),
         bow_m=_bow(along, size),
@@ -126,8 +130,8 @@ def _rectangle(xy_m: Array) -> tuple[Array, Array, Array]:
 
 def _circle(
     xy_m: Array, centre_m: Array, view: Array, rectangle: tuple[Array, Array, Array]
-) -> tuple[Array, float, int] | None:
-    """Centre, radius and sectors standing out of a circular outline; None where a rectangle is the better account.
+) -> tuple[Array, float, int, float] | None:
+    """Centre, radius, sectors standing out of a circular outline, and its coverage; None where a rectangle fits better.
 
     The whole outline counts where it makes a circle, else its near half alone.
     """
@@ -155,8 +159,11 @@ def _circle(
         if not 0.7 < 2 * fitted / float(high - low) < 1.3:
             continue
         if round_error < 0.05 * fitted + 0.0015 and round_error < BETTER * box_error:
-            beyond = np.linalg.norm(outline - centre, axis=1) - fitted
-            return centre, fitted, int(np.count_nonzero(beyond > max(HANDLE_M, 0.2 * fitted)))
+            around = _outline(xy_m, centre)
+            beyond = np.linalg.norm(around - centre, axis=1) - fitted
+            coverage = float(np.count_nonzero(np.abs(beyond) < 0.12 * fitted + 0.002) / SECTORS)
+            if coverage > MIN_COVERAGE:
+                return centre, fitted, int(np.count_nonzero(beyond > max(HANDLE_M, 0.2 * fitted))), coverage
     return None
 
 
