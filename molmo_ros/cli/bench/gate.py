@@ -48,7 +48,7 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
     by_mode: dict[str, list[int]] = {}
     violations: Counter[str] = Counter()
     wall = np.zeros(MOST_COUNTED_US * 10 + 1, dtype=np.int64)
-    cpu, noise = np.zeros_like(wall), np.zeros_like(wall)
+    noise = np.zeros_like(wall)
     silent = misnamed = accepted = moving = sent = 0
     while sent < commands:
         driver = RecordingDriver(gate.names, BATCH + SESSION)
@@ -59,13 +59,11 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
             counts = by_mode.setdefault(session.mode, [0, 0])
             for _ in range(min(SESSION, commands - sent)):
                 command = session.next(memory)
-                cpu_before = time.thread_time_ns()
                 before = time.perf_counter_ns()
                 verdict = gate.check(
                     command.names, command.positions, measured=command.measured, now_ns=command.now_ns, memory=memory
                 )
                 wall[min((time.perf_counter_ns() - before) // 100, len(wall) - 1)] += 1
-                cpu[min((time.thread_time_ns() - cpu_before) // 100, len(cpu) - 1)] += 1
                 sent += 1
                 counts[0] += 1
                 if sent % NOISE_EVERY == 0:
@@ -101,7 +99,6 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
         "violations": {**violations, "names": misnamed},
         "without_reason": silent,
         "wall": wall,
-        "cpu": cpu,
         "noise": noise,
     }
 
@@ -157,7 +154,7 @@ def run(commands: int, seed: int, jobs: int) -> dict[str, Any]:
     report = {key: sum(part[key] for part in parts) for key in ("commands", "accepted", "moving", "without_reason")}
     report |= {key: dict(sorted(counter.items())) for key, counter in total.items()}
     report["accepted_share_by_mode"] = {mode: round(b / max(a, 1), 4) for mode, (a, b) in sorted(modes.items())}
-    for key in ("wall", "cpu", "noise"):
+    for key in ("wall", "noise"):
         histogram = sum(part[key] for part in parts)
         report[f"{key}_us"] = {
             name: _percentile(histogram, p) for name, p in (("p50", 50), ("p99", 99), ("p99.9", 99.9))
@@ -200,7 +197,6 @@ def command(
     console.print(f"refusals without a reason: {report['without_reason']}")
     for key, what in (
         ("wall_us", "gate, wall clock"),
-        ("cpu_us", "gate, processor time"),
         ("noise_us", "fixed work, wall clock"),
     ):
         cost = report[key]
