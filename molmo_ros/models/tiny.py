@@ -59,7 +59,7 @@ def _tokenizer(folder: Path, written: Sequence[str], marks: Sequence[str]) -> di
     special = set(CHAT) | set(marks)
     tokenizer.add_tokens([AddedToken(t, special=t in special, normalized=False) for t in (*written, *marks)])
     tokenizer.save(str(folder / "tokenizer.json"))
-    return {token: tokenizer.token_to_id(token) for token in (*written, *marks)}
+    return {token: int(tokenizer.token_to_id(token) or 0) for token in (*written, *marks)}
 
 
 def _random(plan: Plan, shapes: Mapping[str, Sequence[int]], seed: int) -> dict[str, Tensor]:
@@ -67,11 +67,12 @@ def _random(plan: Plan, shapes: Mapping[str, Sequence[int]], seed: int) -> dict[
     generator = torch.Generator().manual_seed(seed)
     made = {}
     for name in sorted(plan):
-        shape = list(shapes[plan[name][0].parameter])
-        if plan[name][0].source is not None:
+        first = plan[name][0]
+        shape = list(shapes[first.parameter])
+        if first.source is not None:
             shape[0] = sum(t.source[1] - t.source[0] for t in plan[name] if t.source is not None)
-        elif plan[name][0].into is not None:
-            shape[0] = plan[name][0].into[1] - plan[name][0].into[0]
+        elif first.into is not None:
+            shape[0] = first.into[1] - first.into[0]
         noise = torch.randn(shape, generator=generator)
         is_norm = len(shape) == 1 and name.endswith(".weight")
         fan = shape[-1] if len(shape) > 1 else 4
@@ -106,7 +107,7 @@ def _save(folder: Path, state: Mapping[str, Tensor], config: Mapping[str, Any], 
     if shards == 1:
         save_file({name: state[name].contiguous() for name in names}, folder / "model.safetensors")
     else:
-        weight_map = {}
+        weight_map: dict[str, str] = {}
         for number in range(shards):
             shard = f"model-{number + 1:05d}-of-{shards:05d}.safetensors"
             part = names[number::shards]
@@ -333,6 +334,11 @@ def write_molmoact2(folder: Path, *, seed: int = 0, think: bool = False, shards:
     plan = parts_plan(shell, molmoact2_config(config))
     parts = build_parts(shell)
     state = _random(plan, {n: tuple(p.shape) for n, p in parts.state_dict(keep_vars=True).items()}, seed)
+    if think:
+        # Every hidden state shares a direction, which calls for the end of the depth map once codes are done.
+        state["model.transformer.wte.embedding"][:, 0] += 4.0
+        state["lm_head.weight"][:, 0] = 0.0
+        state["lm_head.weight"][ids["<depth_end>"], 0] = 4.0
     _save(folder, state, config, shards)
     names = [f"joint_{i}" for i in range(7)] + ["gripper"]
     stats = {**_stats(8), "q01": [-2.5] * 7 + [0.0], "q99": [2.5] * 7 + [1.0], "names": names}

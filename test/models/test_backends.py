@@ -174,15 +174,28 @@ def test_molmoact2_gives_repeatable_chunks(tmp_path, think):
     folder = tiny.write_molmoact2(tmp_path, think=think)
     chunks = []
     for _ in range(2):
-        policy = model("molmoact2", folder, norm_tag="franka_droid", seed=7)
+        policy = model("molmoact2", folder, norm_tag="franka_droid", seed=7, depth=think)
         assert isinstance(policy, Policy)
         thought, chunk = policy.act(observation(), "Put the cube in the bowl.")
         assert thought.code is ErrorCode.NONE, thought.message
         assert chunk.values.shape == (15, 8)
         assert np.abs(chunk.values).max() <= 2.5 + 1e-6
+        assert len(thought.depth_tokens) == (9 if think else 0)
         chunks.append(chunk.values)
     np.testing.assert_array_equal(chunks[0], chunks[1])
     assert "The task is to put the cube in the bowl. The setup is <setup_start>single franka" in thought.prompt
+
+
+def test_thinking_again_about_the_same_frame_reuses_its_depth(tmp_path):
+    policy = model("molmoact2", tiny.write_molmoact2(tmp_path, think=True), norm_tag="franka_droid", depth=True)
+    first, _ = policy.act(observation(), "put the cube in the bowl")
+    kept = policy.engine._memory
+    policy.engine._memory = type(kept)(image=kept.image, bins=tuple((b + 1) % 16 for b in kept.bins))
+    again, _ = policy.act(observation(), "put the cube in the bowl")
+    assert again.depth_tokens == tuple((b + 1) % 16 for b in first.depth_tokens)
+    policy.start()
+    fresh, _ = policy.act(observation(), "put the cube in the bowl")
+    assert fresh.depth_tokens == first.depth_tokens
 
 
 def test_a_chunk_continues_the_running_one(tmp_path):

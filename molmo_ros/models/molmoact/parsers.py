@@ -1,6 +1,6 @@
 """Reads MolmoAct v1 answers by structure, never by phrase.
 
-Every function takes at most :data:`MAX_TEXT` characters, runs in time linear in the text, and returns what it finds;
+Every function runs in time linear in the text and returns what it finds;
 :func:`parse_answer` then judges it. The grammar (github allenai/molmoact, ``modeling_molmoact.py``):
 
 * depth: ``<DEPTH_START>`` ... ``<DEPTH_END>``, codes ``<DEPTH_n>``, n in 0..127, 100 of them,
@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from molmo_ros.models.errors import AnswerError
+from molmo_ros.models.grammars.bounds import bounded
 from molmo_ros.models.molmoact.symbols import decode_symbol
 
-MAX_TEXT = 65536
 DEPTH_CODES = 100
 DEPTH_BOOK = 128
 TRACE_SIDE = 256
@@ -29,17 +29,6 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?$")
 _CODE = re.compile(r"<DEPTH_(\d{1,3})>")
 
 Number = int | float
-
-
-def bounded(text: str) -> str:
-    """Return ``text`` if it is short enough to be an answer.
-
-    Raises:
-        AnswerError: It is longer than any answer can be.
-    """
-    if len(text) > MAX_TEXT:
-        raise AnswerError(f"The model's answer has {len(text)} characters; more than {MAX_TEXT} are not read.")
-    return text
 
 
 def depth_blocks(text: str) -> list[str]:
