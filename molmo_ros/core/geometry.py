@@ -20,9 +20,9 @@ def is_transform(T: npt.NDArray[Any], tolerance: float = 1e-4) -> bool:
         return False
     R = T[:3, :3]
     return bool(
-        np.allclose(R @ R.T, np.eye(3), atol=tolerance)
+        np.abs(R @ R.T - np.eye(3)).max() <= tolerance
         and np.linalg.det(R) > 0
-        and np.allclose(T[3], (0.0, 0.0, 0.0, 1.0), atol=tolerance)
+        and np.abs(T[3] - (0.0, 0.0, 0.0, 1.0)).max() <= tolerance
     )
 
 

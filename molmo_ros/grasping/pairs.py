@@ -16,7 +16,7 @@ from molmo_ros.grasping.collision import voxelise
 from molmo_ros.grasping.hand import HandGeometry
 
 VOXEL_M = 0.004
-MAX_SEEDS = 320
+MAX_SEEDS = 240
 NEIGHBOURS = 14
 MIN_WIDTH_M = 0.008
 PAIR_FRICTION = 0.5
@@ -34,8 +34,7 @@ def surface_samples(surface: Surface) -> tuple[Array, Array]:
     if len(points) < NEIGHBOURS + 1:
         return np.zeros((0, 3)), np.zeros((0, 3))
     cloud = points.astype(np.float64)
-    step = max(1, len(cloud) // MAX_SEEDS)
-    seeds = cloud[::step]
+    seeds = cloud[:: -(-len(cloud) // MAX_SEEDS)]
     _, near = cKDTree(cloud).query(seeds, k=NEIGHBOURS)
     around = cloud[near] - cloud[near].mean(axis=1, keepdims=True)
     _, vectors = np.linalg.eigh(np.einsum("mki,mkj->mij", around, around))
@@ -58,7 +57,8 @@ def pair_candidates(surface: Surface, points: Array, normals: Array, hand: HandG
     """
     if len(points) < 2:
         return empty()
-    i, j = np.triu_indices(len(points), k=1)
+    # Opposite contacts have opposite normals, which leaves few of the many pairs.
+    i, j = np.nonzero(np.triu(normals @ normals.T < -np.cos(2 * np.arctan(PAIR_FRICTION)), k=1))
     axis = points[j] - points[i]
     width = np.linalg.norm(axis, axis=1)
     fits = (width >= MIN_WIDTH_M) & (width <= hand.max_width_m - 0.005)

@@ -96,14 +96,14 @@ def propose_grasps(
         candidates = _candidates(item, scene, camera, hand, limit)
         verdicts = judge(candidates, item, scene, obstacles, hand, settings)
         grasps += _report(candidates, verdicts, item, hand, settings)
-    accepted = sorted((g for g in grasps if g.status is GraspStatus.CANDIDATE), key=lambda g: -g.quality)
-    kept = accepted[: settings.max_accepted]
+    passed = sorted((g for g in grasps if g.status is GraspStatus.CANDIDATE), key=lambda g: -g.quality)
+    kept = passed[: settings.max_accepted]
     refused = [g for g in grasps if g.status is GraspStatus.REJECTED]
     if reachable is not None and kept:
         kept, unreachable = _reach(kept, reachable)
         refused = unreachable + refused
-    ranked = [g.accepted() for g in kept] + refused
-    return tuple(replace(g, grasp_id=f"g{i}") for i, g in enumerate(ranked))
+    accepted = [replace(g, status=GraspStatus.ACCEPTED, grasp_id=f"g{i}") for i, g in enumerate(kept)]
+    return (*accepted, *(replace(g, grasp_id=f"g{i}") for i, g in enumerate(refused, start=len(kept))))
 
 
 def _select(scene: Scene, object_ids: Iterable[int] | None) -> list[SceneObject]:
