@@ -16,6 +16,9 @@ from molmo_ros.sim.scene import PlacedObject, SceneModel
 OBJECT_PREFIX = "object/"
 TABLE = "table"
 
+# MuJoCo drops a URDF's visual shapes and merges its fixed links unless the file says otherwise.
+_URDF_OPTIONS = '<mujoco><compiler discardvisual="false" fusestatic="false"/></mujoco>'
+
 _SEEN, _UNSEEN = 2, 3
 _SOLREF = (0.006, 1.0)
 _SOLIMP = (0.95, 0.99, 0.001, 0.5, 2.0)
@@ -41,10 +44,8 @@ def compile_model(scene: SceneModel, config: WorldConfig, robot: RobotConfig) ->
         robot: The robot, whose URDF becomes the arm.
     """
     mj = load_mujoco()
-    spec = mj.MjSpec.from_string(robot.urdf_text)
+    spec = mj.MjSpec.from_string(robot.urdf_text.replace("</robot>", _URDF_OPTIONS + "</robot>"))
     spec.modelname = "tabletop"
-    spec.compiler.fusestatic = False
-    spec.compiler.discardvisual = False
     spec.compiler.degree = False
     _physics(mj, spec, config)
     _robot(mj, spec, config, robot)

@@ -59,6 +59,14 @@ def test_the_wrist_camera_moves_with_the_hand(ball_world):
     assert np.linalg.norm(after[:3, 3] - before[:3, 3]) > 0.02
 
 
+def test_the_arm_is_seen_where_it_reaches_into_the_picture(ball_world):
+    away = ball_world.render("front")
+    ball_world.place_robot([0.0, 0.4, 0.0, -2.0, 0.0, 2.4, 0.78], 0.08)
+    reaching = ball_world.render("front")
+    ball_world.place_robot(ball_world.robot.poses["ready"], 0.08)
+    assert np.count_nonzero(np.abs(reaching.depth_m - away.depth_m) > 0.02) > 5000
+
+
 def test_an_unknown_camera_is_refused_with_the_choices(ball_world):
     with pytest.raises(MolmoRosError, match="front, wrist") as caught:
         ball_world.render("ceiling")
