@@ -220,6 +220,20 @@ def _surroundings(mj: Any, spec: Any, config: WorldConfig, scene: SceneModel) ->
         rgba=[0.56, 0.58, 0.60, 1.0],
         group=_SEEN,
     )
+    for name, size, place in (
+        ("wall_back", [0.05, 3.0, 1.6], [-1.9, 1.0, _FLOOR_Z_M + 1.6]),
+        ("wall_side", [3.0, 0.05, 1.6], [1.0, 1.9, _FLOOR_Z_M + 1.6]),
+    ):
+        spec.worldbody.add_geom(
+            name=name,
+            type=mj.mjtGeom.mjGEOM_BOX,
+            size=size,
+            pos=place,
+            rgba=[0.82, 0.84, 0.86, 1.0],
+            contype=0,
+            conaffinity=0,
+            group=_SEEN,
+        )
     lamp = spec.worldbody.add_light(name="lamp", pos=[0.5, 0.0, 2.0], dir=list(scene.light))
     if hasattr(mj, "mjtLightType"):
         lamp.type = mj.mjtLightType.mjLIGHT_DIRECTIONAL

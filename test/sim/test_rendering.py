@@ -68,7 +68,7 @@ def test_the_arm_is_seen_where_it_reaches_into_the_picture(ball_world):
 
 
 def test_an_unknown_camera_is_refused_with_the_choices(ball_world):
-    with pytest.raises(MolmoRosError, match="front, wrist") as caught:
+    with pytest.raises(MolmoRosError, match="front, overview, wrist") as caught:
         ball_world.render("ceiling")
     assert caught.value.code is ErrorCode.CONFIG_INVALID
 
