@@ -17,8 +17,7 @@ class FileSink:
 
     Camera images fill the page cache in seconds, and every page costs time that the robot needs
     elsewhere. Direct writes must be whole blocks, so the last block is padded with zeros until more
-    follows; `close` cuts the padding off. Everything in a write of at least one block is on its way
-    to the disk when the write returns, hence readable after a kill.
+    follows; `close` cuts the padding off. What was flushed is readable after a kill.
 
     Args:
         path: Where; nothing may be there.
@@ -29,8 +28,7 @@ class FileSink:
         self._descriptor = os.open(path, flags, 0o666)
         self._is_direct = self._set_direct(wanted=True)
         # Anonymous maps begin at a page, as direct writes require.
-        self._buffer = mmap.mmap(-1, BUFFER_BYTES)
-        self._view = memoryview(self._buffer)
+        self._view = memoryview(mmap.mmap(-1, BUFFER_BYTES))
         self._offset = 0
         self._filled = 0
 
@@ -49,8 +47,6 @@ class FileSink:
             rest = rest[len(part) :]
             if self._filled == BUFFER_BYTES:
                 self._drain()
-        if len(data) >= BLOCK_BYTES:
-            self._drain()
         return len(data)
 
     def tell(self) -> int:
@@ -76,8 +72,7 @@ class FileSink:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            self._view.release()
-            self._buffer.close()
+            self._view = memoryview(b"")
 
     def _drain(self) -> None:
         """Write the buffer, and keep what fills no whole block to be written again."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import struct
 from collections.abc import Collection, Iterator
 from operator import attrgetter
 from pathlib import Path
 
-import zstandard
-from mcap.exceptions import McapError
 from mcap.reader import NonSeekingReader, SeekingReader
 from mcap.records import Channel, Message, Metadata, Schema
 from mcap.stream_reader import StreamReader
@@ -34,17 +31,8 @@ COMPRESSIONS = {
 DEFAULT_CHUNK_BYTES = 1024 * 1024
 MAX_RECORD_BYTES = 2 * 2**30
 
-# Torn records surface as any of these when a file is read up to where it breaks off.
-_TORN = (
-    McapError,
-    struct.error,
-    zstandard.ZstdError,
-    ValueError,
-    KeyError,
-    OSError,
-    MemoryError,
-    RuntimeError,
-)
+# Where a file is torn or tampered with, the library raises whatever the bytes lead it to.
+_TORN = Exception
 
 
 class McapFileWriter:
@@ -121,6 +109,7 @@ class McapFileWriter:
         if self._sink.size == self._size_at_chunk:
             self._pending_bytes += len(message.data) + 31
         else:
+            self._sink.flush()
             self._pending_bytes, self._size_at_chunk = 0, self._sink.size
 
     def flush(self) -> None:
@@ -232,7 +221,7 @@ class McapFileReader:
         if self._summary is None:
             return None
         text = ""
-        with contextlib.suppress(*_TORN):
+        with contextlib.suppress(_TORN):
             for record in self._reader().iter_metadata():
                 if isinstance(record, Metadata) and record.name == "rosbag2":
                     text = record.metadata.get("serialized_metadata", "")
@@ -278,7 +267,7 @@ class McapFileReader:
     def _read_to_the_tear(self, topics: Collection[str] | None) -> Iterator[BagMessage]:
         self._file.seek(0)
         reader = NonSeekingReader(self._file, record_size_limit=MAX_RECORD_BYTES)
-        with contextlib.suppress(*_TORN):
+        with contextlib.suppress(_TORN):
             for _, channel, message in reader.iter_messages(topics, log_time_order=False):
                 yield _bag_message(channel, message)
 
@@ -316,7 +305,7 @@ class _Scan:
 
 def _scan(path: Path) -> _Scan:
     scan = _Scan()
-    with path.open("rb") as file, contextlib.suppress(*_TORN):
+    with path.open("rb") as file, contextlib.suppress(_TORN):
         for record in StreamReader(file, record_size_limit=MAX_RECORD_BYTES).records:
             scan.is_mcap = True
             if isinstance(record, Schema):
