@@ -65,7 +65,6 @@ def propose_grasps(
     hand: HandGeometry = FRANKA_HAND,
     config: GraspConfig | None = None,
     reachable: Reachability | None = None,
-    camera_m: npt.ArrayLike | None = None,
 ) -> tuple[Grasp, ...]:
     """Grasps for objects of a scene.
 
@@ -75,7 +74,6 @@ def propose_grasps(
         hand: The hand.
         config: Limits and counts.
         reachable: Judges poses the geometry allows; each grasp is tried as it is and turned half about its approach.
-        camera_m: (3,) camera position in the base frame [m]; the scene's own where None.
 
     Returns:
         Accepted grasps, best first, then refused ones with code and sentence. An object no family has a candidate
@@ -88,14 +86,10 @@ def propose_grasps(
     items = _select(scene, object_ids)
     if not items:
         return ()
-    camera = np.asarray(scene.camera_base_m if camera_m is None else camera_m, dtype=np.float64)
     limit = max(40, settings.max_candidates // len(items))
-    obstacles = obstacle_points(scene, settings)
-    grasps: list[Grasp] = []
-    for item in items:
-        candidates = _candidates(item, scene, camera, hand, limit)
-        verdicts = judge(candidates, item, scene, obstacles, hand, settings)
-        grasps += _report(candidates, verdicts, item, hand, settings)
+    grasps = filter_candidates([sample_candidates(item, scene, hand, limit) for item in items], scene, hand, settings)
+    sampled = {grasp.object_id for grasp in grasps}
+    grasps += [_no_candidate(item, hand) for item in items if item.object_id not in sampled]
     passed = sorted((g for g in grasps if g.status is GraspStatus.CANDIDATE), key=lambda g: -g.quality)
     kept = passed[: settings.max_accepted]
     refused = [g for g in grasps if g.status is GraspStatus.REJECTED]
@@ -118,12 +112,26 @@ def _select(scene: Scene, object_ids: Iterable[int] | None) -> list[SceneObject]
     return chosen
 
 
-def _candidates(
-    item: SceneObject, scene: Scene, camera_m: npt.NDArray[np.float64], hand: HandGeometry, limit: int
-) -> Candidates:
+def filter_candidates(
+    sampled: Sequence[Candidates], scene: Scene, hand: HandGeometry, config: GraspConfig
+) -> list[Grasp]:
+    """Judge candidates, one batch per object, and keep distinct ones: those that pass and those refused, with reasons."""
+    items = {item.object_id: item for item in scene.objects}
+    obstacles = obstacle_points(scene, config)
+    grasps: list[Grasp] = []
+    for candidates in sampled:
+        if len(candidates):
+            item = items[int(candidates.object_id[0])]
+            verdicts = judge(candidates, item, scene, obstacles, hand, config)
+            grasps += _report(candidates, verdicts, config)
+    return grasps
+
+
+def sample_candidates(item: SceneObject, scene: Scene, hand: HandGeometry, limit: int) -> Candidates:
+    """Candidates of all families for one object, about ``limit`` of them."""
     if len(item.points_base_m) < 20:
         return concatenate([])
-    surface = surface_of(item, scene.plane, camera_m)
+    surface = surface_of(item, scene.plane, scene.camera_base_m)
     contour = contour_candidates(surface, hand, int(0.55 * limit))
     points, normals = surface_samples(surface)
     pairs = pair_candidates(surface, points, normals, hand, int(0.3 * limit))
@@ -133,9 +141,7 @@ def _candidates(
     return concatenate(found)
 
 
-def _report(
-    candidates: Candidates, verdicts: Verdicts, item: SceneObject, hand: HandGeometry, config: GraspConfig
-) -> list[Grasp]:
+def _report(candidates: Candidates, verdicts: Verdicts, config: GraspConfig) -> list[Grasp]:
     """Grasp objects of one item: the best distinct acceptable ones, and distinct refused ones per reason."""
     good = np.flatnonzero(verdicts.code == int(ErrorCode.NONE))
     order = good[np.argsort(-verdicts.quality[good], kind="stable")]
@@ -144,8 +150,7 @@ def _report(
     bad = np.flatnonzero(verdicts.code != int(ErrorCode.NONE))
     order = bad[np.argsort(-verdicts.quality[bad], kind="stable")][:200]
     distinct = order[suppress(candidates.T_base_tcp[order], config.nms_distance_m, config.nms_angle_rad)]
-    grasps += [_grasp(candidates, verdicts, int(k)) for k in distinct[: config.max_rejected_per_object]]
-    return grasps or [_no_candidate(item, hand)]
+    return grasps + [_grasp(candidates, verdicts, int(k)) for k in distinct[: config.max_rejected_per_object]]
 
 
 def _grasp(candidates: Candidates, verdicts: Verdicts, k: int) -> Grasp:
