@@ -101,6 +101,8 @@ class RecorderNode(Node):
             self._on_goal(deserialize_message(data, Goal))
         if keep:
             self._latched[name] = data
+        if topic == "trace/image":
+            self._newest[topic] = data
         if topic in self._images:
             self._newest[topic] = data
             now = time.monotonic()
@@ -140,6 +142,7 @@ class RecorderNode(Node):
 
     def _begin(self, goal: Goal) -> None:
         self._goal_id = goal.goal_id
+        self._newest.pop("trace/image", None)
         name = f"{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{goal.goal_id}"
         self._folder = (Path(self._values["runs_dir"]).expanduser() / name).absolute()
         try:
@@ -164,9 +167,9 @@ class RecorderNode(Node):
             self._write(topic, data)
         self._picture("before")
 
-    def _picture(self, name: str) -> None:
-        """The newest colour image as a PNG beside the bag."""
-        data = self._newest.get(f"{self._values['camera']}/color/image_raw")
+    def _picture(self, name: str, topic: str = "") -> None:
+        """The newest image of a topic, of the camera where none is named, as a PNG beside the bag."""
+        data = self._newest.get(topic or f"{self._values['camera']}/color/image_raw")
         if data is None or self._folder is None:
             return
         try:
@@ -182,6 +185,8 @@ class RecorderNode(Node):
             if writer is None:
                 return
             self._picture("after")
+            if "trace/image" in self._newest:
+                self._picture("plan", "trace/image")
             try:
                 writer.close()
             except Exception as error:

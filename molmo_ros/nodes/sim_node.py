@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
@@ -21,6 +22,7 @@ from molmo_ros.nodes.base import Param, declare, exit_with, run
 from molmo_ros.nodes.camera_out import CameraOutput
 from molmo_ros.nodes.health import Health
 from molmo_ros.nodes.qos import COMMAND, EVENT
+from molmo_ros.sim.referee import Referee
 from molmo_ros.sim.simulation import CONTROL_PERIOD_S, Simulation
 from molmo_ros_interfaces.srv import ResetScene
 
@@ -102,6 +104,7 @@ class SimNode(Node):
         )
         self.create_service(ResetScene, "reset_scene", self._reset, callback_group=group)
         self.create_service(Trigger, "hold", self._hold, callback_group=group)
+        self.create_service(Trigger, "judge", self._judge, callback_group=group)
 
     def _loop(self) -> None:
         try:
@@ -113,6 +116,7 @@ class SimNode(Node):
             self._ready.set()
             return
         simulation = self._simulation
+        self._referee = Referee(simulation)
         self._ready.set()
         next_step = time.monotonic()
         try:
@@ -147,7 +151,7 @@ class SimNode(Node):
         scene, seed = self._reset_request
         try:
             time_before = simulation.world.time_s
-            simulation.reset(scene, seed)
+            self._referee.reset(scene, seed)
             simulation.world.data.time = time_before
             self._failure = None
         except MolmoRosError as error:
@@ -270,6 +274,17 @@ class SimNode(Node):
             self._arm_goal = None
             response.success = self._failure is None
             response.message = "" if self._failure is None else str(self._failure)
+        return response
+
+    def _judge(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """The verdict on the episode under way, as JSON."""
+        try:
+            with self._lock:
+                verdict = self._referee.judge()
+        except MolmoRosError as error:
+            response.success, response.message = False, error.message
+            return response
+        response.success, response.message = bool(verdict["success"]), json.dumps(verdict, default=float)
         return response
 
     def close(self) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
+
+if TYPE_CHECKING:
+    from molmo_ros.cli.evaluation.runner import EvalPlan, Finished
 
 SUITES = ("tabletop",)
 
@@ -29,6 +34,9 @@ def command(
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for one per core.")] = 0,
     world: Annotated[str, typer.Option(help="World: a name below config/sim, or a YAML file.")] = "tabletop",
+    graph: Annotated[
+        bool, typer.Option(help="Run the episodes through the launched multi-process graph instead of in process.")
+    ] = False,
     records: Annotated[bool, typer.Option(help="Add each episode in MolmoSpaces' fields to the report.")] = False,
 ) -> None:
     """Run seeded episodes in simulation and report how many end in success.
@@ -40,7 +48,7 @@ def command(
 
     from molmo_ros.cli.evaluation.pictures import write_sheets
     from molmo_ros.cli.evaluation.report import summarise
-    from molmo_ros.cli.evaluation.runner import EvalPlan, Finished, run_suite
+    from molmo_ros.cli.evaluation.runner import EvalPlan, run_suite
     from molmo_ros.cli.evaluation.stack import make_solver
     from molmo_ros.cli.evaluation.view import progress_bar, show
     from molmo_ros.sim.rendering import backend
@@ -49,6 +57,8 @@ def command(
     if suite not in SUITES:
         raise MolmoRosError(ErrorCode.CONFIG_INVALID, f"no suite '{suite}'; there is {', '.join(SUITES)}")
     wanted = tuple(task or TASKS)
+    if graph and task:
+        raise MolmoRosError(ErrorCode.CONFIG_INVALID, "through the graph all tasks take turns; leave --task out")
     unknown = [name for name in wanted if name not in TASKS]
     if unknown:
         raise MolmoRosError(ErrorCode.CONFIG_INVALID, f"no task '{unknown[0]}'; there are {', '.join(TASKS)}")
@@ -67,7 +77,7 @@ def command(
     began = time.perf_counter()
     finished: list[Finished] = []
     with progress_bar(episodes) as advance:
-        for one in run_suite(plan, make_solver, processes):
+        for one in _through_graph(plan) if graph else run_suite(plan, make_solver, processes):
             finished.append(one)
             advance(one.result)
     finished.sort(key=lambda one: one.result.index)
@@ -84,6 +94,16 @@ def command(
         json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     sheets = write_sheets([one.pictures for one in finished if one.pictures], pictures) if pictures else []
     show(report, json_file, sheets)
+
+
+def _through_graph(plan: EvalPlan) -> Iterator[Finished]:
+    """The episodes through one launched graph; its pictures are those the recorder makes."""
+    from molmo_ros.cli.evaluation.graph import run_graph
+    from molmo_ros.cli.evaluation.runner import Finished
+
+    log = Path(tempfile.mkdtemp(prefix="molmo_ros_eval_")) / "graph.log"
+    for result in run_graph(plan, log):
+        yield Finished(result=result)
 
 
 def _writable(path: Path | None) -> None:
