@@ -38,9 +38,9 @@ STATUS = {
 
 
 class Graph:
-    """Launches the tabletop graph in its own domain and talks to it."""
+    """Launches the tabletop graph in its own domain, with launch arguments, and talks to it."""
 
-    def __init__(self, runs: Path, domain: int) -> None:
+    def __init__(self, runs: Path, domain: int, *arguments: str) -> None:
         self.runs = runs
         environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
         self.log = (runs / "launch.log").open("wb")
@@ -52,6 +52,7 @@ class Graph:
             "molmo_ros",
             "fr3_tabletop.launch.xml",
             f"runs_dir:={runs}",
+            *arguments,
         ]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True
