@@ -9,6 +9,7 @@ import golden
 import pytest
 import torch
 
+from molmo_ros.models.images import CropRule, join, prepare
 from molmo_ros.models.molmo2.vlm import VlmInputs
 from molmo_ros.models.molmoact2.context import depth_mask, encoder_mask
 from molmo_ros.models.molmoact2.depth import DepthMemory, changed_cells, spans
@@ -223,6 +224,18 @@ def predictions():
     for name in CHECKPOINTS:
         for entry in golden.load_json(PART, name, "cases.json")["predict"]:
             yield name, entry["tag"]
+
+
+@pytest.mark.parametrize(("name", "tag"), list(predictions()))
+def test_images_are_stretched_as_published(name, tag):
+    tensors, case = tensors_of(name), f"predict.{tag}"
+    entry = next(e for e in golden.load_json(PART, name, "cases.json")["predict"] if e["tag"] == tag)
+    vision = model_of(name).vlm.native.config.vision_config
+    rule = CropRule(size_px=vision.image_size[0], patch_px=vision.patch_size, cropped=False)
+    group = join([prepare(tensors[f"image.{index}"].numpy(), rule) for index in entry["images"]])
+    golden.check(f"{PART}/{name} pixels", group.patches, tensors[f"{case}.pixel_values"], 1e-6)
+    pooling = torch.from_numpy(group.pooling)
+    golden.check(f"{PART}/{name} pooling", pooling, absolute_pooling(tensors, case), 0)
 
 
 @pytest.mark.parametrize(("name", "tag"), list(predictions()))

@@ -7,10 +7,12 @@ reads the attributes alone.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from molmo_ros.models.grammars.bounds import bounded
 
 MAX_TAG = 512
+MAX_TAGS = 64
 _TAG = re.compile(r"<point(s?)\s")
 _VALUE = r"""\s*=\s*["']\s*([+-]?(?:\d{1,9}(?:\.\d{0,12})?|\.\d{1,12})(?:[eE][+-]?\d{1,2})?)\s*["']"""
 _SINGLE = (re.compile(rf"(?<!\S)x{_VALUE}"), re.compile(rf"(?<!\S)y{_VALUE}"))
@@ -28,7 +30,7 @@ def grasp_point(text: str, width: float, height: float) -> tuple[float, float] |
     Returns:
         (u, v) [px], or None if there is no point between 0 and 100 percent.
     """
-    for tag in _TAG.finditer(bounded(text)):
+    for tag in islice(_TAG.finditer(bounded(text)), MAX_TAGS):
         inside = text[tag.end() - 1 : tag.end() + MAX_TAG]
         x_pattern, y_pattern = _FIRST if tag.group(1) else _SINGLE
         x, y = x_pattern.search(inside), y_pattern.search(inside)

@@ -69,7 +69,7 @@ class MolmoAct2Engine:
     ) -> None:
         self.model, self.tokens, self.robot, self.fast = model, tokens, robot, fast
         vision = model.vlm.native.config.vision_config
-        rule = CropRule(size_px=vision.image_size[0], patch_px=vision.patch_size, cropped=False, order="separable")
+        rule = CropRule(size_px=vision.image_size[0], patch_px=vision.patch_size, cropped=False)
         self._prompts = Molmo2Prompts(tokens, rule)
         self._memory: DepthMemory | None = None
 
