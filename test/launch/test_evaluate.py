@@ -100,6 +100,7 @@ def test_environment_is_set_appended_and_unset(logged):
         ("$(optenv NOT_SET x)", "x"),
         ("$(command 'printf %s there')", "there"),
         ("$(log_dir)", "/logs"),
+        ("$(param unset fallback)", "fallback"),
         ("$(find-exec sh)", None),
     ],
 )
@@ -232,3 +233,15 @@ def test_timer_delays_what_it_holds(plan_of):
         '<timer period="$(var p 1.5)"><log message="x"/><timer period="1"><shutdown/></timer></timer>'
     ).steps
     assert [step.delay_s for step in steps] == [1.5, 2.5]
+
+
+def test_set_parameter_can_be_read_back(logged):
+    assert logged('<set_parameter name="p" value="2.5"/><log message="$(param p)"/>') == ["2.5"]
+
+
+def test_deprecated_file_warns(tmp_path):
+    path = tmp_path / "old.launch.xml"
+    path.write_text('<launch deprecated="use new.launch.xml"/>')
+    (step,) = make_plan(path).steps
+    assert step.warning
+    assert step.text.endswith("is deprecated: use new.launch.xml")

@@ -256,12 +256,14 @@ def _file_content(context: Context, path: Template) -> str:
         raise SubstitutionError(f"cannot read '{name}'") from error
 
 
-def _param(context: Context, name: Template) -> str:
+def _param(context: Context, name: Template, default: Template | None = None) -> str:
     key = context.perform(name)
-    for entry in reversed(context.scope.parameters):
+    for entry in context.scope.parameters:
         if isinstance(entry, tuple) and entry[0] == key:
             return str(entry[1])
-    raise SubstitutionError(f"no <set_parameter> has set the parameter '{key}'")
+    if default is None:
+        raise SubstitutionError(f"no <set_parameter> has set the parameter '{key}'")
+    return context.perform(default)
 
 
 def _word(value: bool) -> str:
@@ -292,7 +294,7 @@ _SUBSTITUTIONS: dict[str, tuple[int, int, Callable[..., str]]] = {
     "file-content": (1, 1, _file_content),
     "launch_log_dir": (0, 0, lambda context: str(context.log_dir)),
     "log_dir": (0, 0, lambda context: str(context.log_dir)),
-    "param": (1, 1, _param),
+    "param": (1, 2, _param),
 }
 
 

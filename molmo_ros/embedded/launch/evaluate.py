@@ -206,6 +206,8 @@ class _Evaluation:
         }
 
     def file(self, root: Element, path: Path) -> None:
+        if "deprecated" in root.attributes:
+            self.context.warnings.append(f"launch file [{path}] is deprecated: {root.attributes['deprecated']}")
         with self.context.in_file(path.resolve()):
             self._all(root.children)
 
