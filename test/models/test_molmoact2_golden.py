@@ -13,7 +13,7 @@ from molmo_ros.models.images import CropRule, join, prepare
 from molmo_ros.models.molmo2.vlm import VlmInputs
 from molmo_ros.models.molmoact2.context import depth_mask, encoder_mask
 from molmo_ros.models.molmoact2.depth import DepthMemory, changed_cells, spans
-from molmo_ros.models.molmoact2.flow import FlowTrace
+from molmo_ros.models.molmoact2.flow import FlowTrace, pad_context
 from molmo_ros.models.molmoact2.model import load_molmoact2
 from molmo_ros.models.molmoact2.prompt import clean_task, robot_prompt, state_text
 from molmo_ros.models.molmoact2.rtc import Guidance
@@ -165,6 +165,17 @@ def test_flow_matches_at_every_step(name, run):
     )
     allowed = golden.slack(FLOW, float((actions - actions64).abs().max()))
     golden.check(f"{PART}/{name} flow actions", actions, tensors[f"{run}.actions"], allowed)
+
+
+def test_padding_the_context_to_a_common_length_changes_nothing():
+    name = CHECKPOINTS[0]
+    run = next(run for n, run in flow_runs() if n == name)
+    actions, context = actions_of_run(name, run.rpartition(".")[0], run, torch.float32)
+    padded = pad_context(context, 64)
+    assert padded.keys[0].shape[1] % 64 == 0
+    noise, steps = tensors_of(name)[f"{run}.noise"], len(tensors_of(name)[f"{run}.velocity"])
+    again = model_of(name).sampler.sample(noise, padded, steps=steps)
+    golden.check(f"{PART}/{name} padded context", again.detach(), actions.detach(), 1e-5)
 
 
 def test_a_chunk_can_be_repeated_without_recomputing_the_modulations():

@@ -44,6 +44,10 @@ class StaticCache:
         self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.num_hidden_layers)]
         self.visible = torch.zeros(batch, capacity, dtype=torch.bool, device=device)
         self.length = 0
+        if self.visible.is_cuda:
+            # A captured graph writes into these buffers; without the mark it would copy them at every step.
+            for buffer in (*self.keys, *self.values, self.visible):
+                torch._dynamo.mark_static_address(buffer)
 
     @property
     def capacity(self) -> int:

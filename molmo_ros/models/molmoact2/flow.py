@@ -7,12 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from molmo_ros.models.errors import InputError
 from molmo_ros.models.molmoact2.expert import ActionExpert, ExpertContext, Modulation
 from molmo_ros.models.molmoact2.rtc import Guidance, guided
 
 MAX_GRAPHS = 8
+# Contexts are padded to a multiple of this, so that prompts of nearly one length share a captured graph.
+CONTEXT_STEP = 64
 
 
 @dataclass(kw_only=True)
@@ -106,12 +109,27 @@ class FlowSampler:
         return trajectory
 
     def _replay(self, noise: Tensor, context: ExpertContext, modulation: Modulation, used: int | None) -> Tensor:
-        key = (tuple(noise.shape), context.keys[0].shape[1], modulation.steps, used, context.visible is None)
+        padded = pad_context(context, CONTEXT_STEP)
+        key = (tuple(noise.shape), padded.keys[0].shape[1], modulation.steps, used)
         if key not in self._graphs:
             if len(self._graphs) >= MAX_GRAPHS:
                 self._graphs.pop(next(iter(self._graphs)))
-            self._graphs[key] = _Graph(self, noise, context, modulation, used)
-        return self._graphs[key].run(noise, context)
+            self._graphs[key] = _Graph(self, noise, padded, modulation, used)
+        return self._graphs[key].run(noise, padded)
+
+
+def pad_context(context: ExpertContext, step: int) -> ExpertContext:
+    """Pad a context with tokens that nothing attends to, up to a multiple of ``step``."""
+    batch, length = context.keys[0].shape[:2]
+    extra = -length % step
+    seen = context.visible
+    if seen is None:
+        seen = torch.ones(batch, 1, 1, length, dtype=torch.bool, device=context.keys[0].device)
+    return ExpertContext(
+        keys=tuple(functional.pad(key, (0, 0, 0, 0, 0, extra)) for key in context.keys),
+        values=tuple(functional.pad(value, (0, 0, 0, 0, 0, extra)) for value in context.values),
+        visible=functional.pad(seen, (0, extra), value=False),
+    )
 
 
 class _Graph:
