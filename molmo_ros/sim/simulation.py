@@ -31,6 +31,7 @@ TRACKING_LIMIT_RAD = 0.12
 _BRAKE_S = 0.08
 _SETTLE_RAD = 0.004
 _SETTLE_S = 0.5
+_REST_RAD_S = 0.02
 _STALL_M_S = 0.002
 _STALL_S = 0.08
 _WIDTH_REACHED_M = 0.0015
@@ -223,7 +224,7 @@ class Simulation:
             self._drive_gripper()
             self.world.step()
         self._judge_arm()
-        self._judge_gripper()
+        self._judge_gripper(dt_s)
 
     def _drive_arm(self) -> None:
         arm, now = self._arm, self.world.time_s
@@ -267,12 +268,17 @@ class Simulation:
             self._arm = self._braking(result)
             return
         end = arm.trajectory.positions[-1]
-        if elapsed >= arm.trajectory.duration_s and (
-            error < _SETTLE_RAD or elapsed >= arm.trajectory.duration_s + _SETTLE_S
-        ):
+        settled = error < _SETTLE_RAD and self._at_rest
+        if elapsed >= arm.trajectory.duration_s and (settled or elapsed >= arm.trajectory.duration_s + _SETTLE_S):
             self._arm = _Arm(hold=end, result=MotionResult())
 
-    def _judge_gripper(self) -> None:
+    @property
+    def _at_rest(self) -> bool:
+        """Whether the arm stands still."""
+        return float(np.abs(self.world.arm_velocities).max()) < _REST_RAD_S
+
+    def _judge_gripper(self, dt_s: float) -> None:
+        """Ends a gripper motion: at its goal or stopped by something, and once the arm, freed of a load, has settled."""
         gripper = self._gripper
         if not gripper.moving:
             return
@@ -280,10 +286,15 @@ class Simulation:
         width = self.world.width_m
         reached = abs(width - gripper.goal_m) < _WIDTH_REACHED_M
         slow = abs(self.world.width_rate_m_s) < _STALL_M_S
-        gripper.still_s = gripper.still_s + CONTROL_PERIOD_S if slow else 0.0
-        if reached and slow:
+        gripper.still_s = gripper.still_s + dt_s if slow else 0.0
+        if elapsed > _GRIPPER_TIMEOUT_S:
             gripper.moving = False
-        elif (gripper.still_s >= _STALL_S and elapsed > 2 * _STALL_S) or elapsed > _GRIPPER_TIMEOUT_S:
+            gripper.stalled = not reached
+        elif not (self.is_moving or self._at_rest):
+            return
+        elif reached and slow:
+            gripper.moving = False
+        elif gripper.still_s >= _STALL_S and elapsed > 2 * _STALL_S:
             gripper.moving = False
             gripper.stalled = True
 
