@@ -65,7 +65,6 @@ extras = {
         "hypothesis>=6.100,<7",
         "ruff>=0.12,<1",
         "mypy>=1.11,<3",
-        "types-PyYAML",
         "zenoh-ros2-sdk>=0.1.8,<0.2",
     ],
 }
