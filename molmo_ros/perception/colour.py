@@ -29,7 +29,7 @@ MIXED = "mixed"
 DOMINANT_SHARE = 0.4
 ACCENT_SHARE = 0.3
 NEUTRAL = frozenset({"black", "grey", "white"})
-MAX_PIXELS = 2000
+MAX_PIXELS = 1200
 
 _HUE_EDGES_DEG = np.array([12.0, 42.0, 68.0, 165.0, 196.0, 252.0, 293.0, 346.0])
 _HUE_NAMES = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0])

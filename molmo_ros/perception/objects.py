@@ -10,9 +10,9 @@ from molmo_ros.core.scene import Plane, SceneObject
 from molmo_ros.core.types import Frame
 from molmo_ros.perception.colour import name_colour
 from molmo_ros.perception.shape import describe_shape
-from molmo_ros.perception.solid import fit_solid
+from molmo_ros.perception.solid import fit_solid, quantiles
 
-BOX_POINTS = 2500
+BOX_POINTS = 1800
 
 Array = npt.NDArray[np.float64]
 
@@ -43,9 +43,10 @@ def make_object(
         frame: Colour image and camera pose.
         plane: The support.
     """
-    v, u = np.nonzero(mask)
-    x0, x1, y0, y1 = int(u.min()), int(u.max()) + 1, int(v.min()), int(v.max()) + 1
-    points = cloud[v, u].astype(np.float64)
+    x0, y0, width, height = cv2.boundingRect(mask.view(np.uint8))
+    x1, y1 = x0 + width, y0 + height
+    inner = mask[y0:y1, x0:x1].astype(np.uint8)
+    points = cloud[y0:y1, x0:x1][inner > 0].astype(np.float64)
     known = ~np.isnan(points[:, 2])
     points = points[known]
     R_local_base = plane_frame(plane)
@@ -53,8 +54,7 @@ def make_object(
     local = points[::step] @ R_local_base.T
     height_m = local[:, 2] - plane.offset_m
     solid = fit_solid(local[:, :2], height_m, (R_local_base @ frame.T_base_camera[:3, 3])[:2])
-    inner = mask.astype(np.uint8)[y0:y1, x0:x1]
-    if len(u) > 200:
+    if len(points) > 200:
         eroded = cv2.erode(
             cv2.copyMakeBorder(inner, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0), np.ones((3, 3), np.uint8)
         )
@@ -69,11 +69,11 @@ def make_object(
     T_local_box = np.eye(4)
     T_local_box[:2, 0], T_local_box[:2, 1] = solid.axes[0], solid.axes[1]
     T_local_box[:2, 3] = centre_m
-    T_local_box[2, 3] = plane.offset_m + float(np.percentile(height_m, 99.0)) - 0.5 * solid.tall_m
+    T_local_box[2, 3] = plane.offset_m + float(quantiles(height_m, 0.99)[0]) - 0.5 * solid.tall_m
     T_base_local = np.eye(4)
     T_base_local[:3, :3] = R_local_base.T
     T_base_box = T_base_local @ T_local_box
-    height, width = mask.shape
+    rows, columns = mask.shape
     return SceneObject(
         object_id=object_id,
         mask=mask,
@@ -86,6 +86,6 @@ def make_object(
         shape=shape.name,
         shape_scores=shape.scores,
         is_receptacle=shape.is_receptacle,
-        touches_border=x0 == 0 or y0 == 0 or x1 == width or y1 == height,
+        touches_border=x0 == 0 or y0 == 0 or x1 == columns or y1 == rows,
         confidence=float(min(1.0, len(points) / 150.0)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,8 +78,8 @@ def run(scenes: list[Scene], repeats: int) -> dict[str, Any]:
     for scene in scenes:
         sampled = exactly([sample_candidates(item, scene, FRANKA_HAND, 250) for item in scene.objects], CANDIDATES)
         works: dict[str, Callable[[], Any]] = {
-            "filter": lambda scene=scene, sampled=sampled: filter_candidates(sampled, scene, FRANKA_HAND, settings),
-            "propose": lambda scene=scene: propose_grasps(scene),
+            "filter": partial(filter_candidates, sampled, scene, FRANKA_HAND, settings),
+            "propose": partial(propose_grasps, scene),
         }
         for name, work in works.items():
             work()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,8 +158,8 @@ def measure_times(frames: list[Frame], config: PerceptionConfig, repeats: int) -
     for _ in range(repeats):
         for frame in frames:
             for name, work in (
-                ("cloud", lambda f=frame: make_cloud(f, config.max_depth_m)),
-                ("perception", lambda f=frame: perceive(f, config)),
+                ("cloud", partial(make_cloud, frame, config.max_depth_m)),
+                ("perception", partial(perceive, frame, config)),
             ):
                 start, start_cpu = time.perf_counter(), time.thread_time()
                 work()
