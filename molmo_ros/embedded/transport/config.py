@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,20 @@ OPEN_TIMEOUT_MS = 2_000
 """A peer that takes a connection and says nothing holds up the closing of a session this long."""
 
 MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
+
+
+def meeting_port(environ: Mapping[str, str] = os.environ) -> int:
+    """Port on which the peers of one machine meet: ``MOLMO_ROS_MEETING_PORT``, or rmw_zenoh's.
+
+    Raises:
+        ValueError: It is set to something other than a port.
+    """
+    text = environ.get("MOLMO_ROS_MEETING_PORT", "").strip()
+    if not text:
+        return MEETING_PORT
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ValueError(f"MOLMO_ROS_MEETING_PORT must be a port, not {text!r}")
+    return int(text)
 
 
 def resolve_domain_id(environ: Mapping[str, str] = os.environ) -> int:
@@ -60,15 +75,26 @@ def static_peers(environ: Mapping[str, str] = os.environ) -> list[str]:
     ]
 
 
+def _low_id() -> str:
+    """A session id below those Zenoh draws itself.
+
+    Other implementations' peers, rmw_zenoh's among them, tell only routers of themselves, so we cannot
+    call them; of two peers that hear of each other they let the one with the greater id call.
+    """
+    return f"{secrets.randbelow(0xF0) + 0x10:02x}{secrets.token_hex(10)}01"
+
+
 def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Settings of a session nobody configured, by Zenoh's configuration path."""
     reach = discovery_range(environ)
     host = "[::]" if reach == "SUBNET" else "127.0.0.1"
-    meeting = f"tcp/127.0.0.1:{MEETING_PORT}"
-    listen = [f"tcp/{host}:0", f"tcp/{host}:{MEETING_PORT}"]
+    port = meeting_port(environ)
+    meeting = f"tcp/127.0.0.1:{port}"
+    listen = [f"tcp/{host}:0", f"tcp/{host}:{port}"]
     retry = {"period_init_ms": 250, "period_max_ms": 1000, "period_increase_factor": 2}
     return {
         "mode": "peer",
+        "id": _low_id(),
         "listen/endpoints": [] if reach == "OFF" else listen,
         # A retry that never ends would keep the session from closing; rendezvous.py retries instead.
         "listen/timeout_ms": 0,
@@ -101,7 +127,7 @@ def meeting(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     host = "[::]" if discovery_range(environ) == "SUBNET" else "127.0.0.1"
     return {
         **defaults(environ),
-        "listen/endpoints": [f"tcp/{host}:{MEETING_PORT}"],
+        "listen/endpoints": [f"tcp/{host}:{meeting_port(environ)}"],
         "listen/exit_on_failure": True,
         "connect/endpoints": [],
         "transport/shared_memory/enabled": False,

@@ -25,7 +25,7 @@ def port_is_free() -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", config.MEETING_PORT))
+            probe.bind(("127.0.0.1", config.meeting_port()))
         except OSError:
             return False
     return True

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from molmo_ros.embedded.transport import config, keys
@@ -29,13 +30,14 @@ class Warned:
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
+        self.say: Callable[[str], object] = _log.warning
 
     def __call__(self, kind: str, where: str, message: str) -> bool:
         """Log ``message`` unless this kind of trouble was already reported for ``where``."""
         if (kind, where) in self._seen or len(self._seen) > 1000:
             return False
         self._seen.add((kind, where))
-        _log.warning("%s", message)
+        self.say(message)
         return True
 
 

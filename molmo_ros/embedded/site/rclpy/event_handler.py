@@ -154,7 +154,7 @@ class SubscriptionEventCallbacks(_EventCallbacks):
             )
 
         def log_type(event: Any) -> None:
-            logger.warn(f"Incompatible type on topic '{topic_name}', no messages will be sent to it.")
+            logger.warn(f"Incompatible type on topic '{topic_name}', no messages will be sent to it.", once=True)
 
         default = self.use_default_callbacks
         kind = QoSSubscriptionEventType
@@ -213,7 +213,7 @@ class PublisherEventCallbacks(_EventCallbacks):
             )
 
         def log_type(event: Any) -> None:
-            logger.warn(f"Incompatible type on topic '{topic_name}', no messages will be sent to it.")
+            logger.warn(f"Incompatible type on topic '{topic_name}', no messages will be sent to it.", once=True)
 
         default = self.use_default_callbacks
         kind = QoSPublisherEventType

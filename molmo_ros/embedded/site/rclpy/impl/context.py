@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from molmo_ros.embedded.transport import config
 from molmo_ros.embedded.transport.session import Session, TransportError
-from rclpy.impl import args
+from rclpy.impl import args, loggers
 from rclpy.impl.errors import RCLError
 from rclpy.impl.handle import Handle
 from rclpy.impl.wait import Waker
@@ -36,6 +36,7 @@ class Context(Handle):
             self.session = Session(self.domain_id)
         except (TransportError, ValueError) as error:
             raise RCLError(str(error)) from error
+        self.session.warned.say = _warn
         self._valid = True
         self._wakers: tuple[Waker, ...] = ()
         self._waker_lock = threading.Lock()
@@ -94,6 +95,10 @@ class Context(Handle):
             session.close()
 
 
+def _warn(message: str) -> None:
+    loggers.rclpy_logging_rcutils_log(30, "rmw_zenoh", message, "", "", 0)
+
+
 def shutdown_contexts() -> None:
     """End every context, for a signal handler."""
     for context in list(_contexts):
@@ -102,7 +107,7 @@ def shutdown_contexts() -> None:
 
 def _close_all() -> None:
     for context in list(_contexts):
-        context.close()
+        context.session.close()
 
 
 atexit.register(_close_all)
