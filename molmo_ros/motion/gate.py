@@ -213,10 +213,9 @@ class Gate:
             return GateVerdict(ErrorCode.GATE_NOT_FINITE, "the command is not made of numbers", None, memory)
         if q.dtype.kind not in "fiu":
             return GateVerdict(ErrorCode.GATE_NOT_FINITE, "the command is not made of real numbers", None, memory)
-        if q.shape != (len(names),):
-            return GateVerdict(
-                ErrorCode.GATE_NAMES, f"the command has {len(names)} names but values of shape {q.shape}", None, memory
-            )
+        if q.shape != (len(self.names),):
+            reason = f"the command names {len(self.names)} joints but has values of shape {q.shape}"
+            return GateVerdict(ErrorCode.GATE_NAMES, reason, None, memory)
         if order is not None:
             q = q[order]
         refusal, actual = self._measured(measured, now_ns)
@@ -254,7 +253,8 @@ class Gate:
             return GateVerdict(*hidden, None, memory)
         start_s = float(trajectory.times_s[0])
         period_ns = round(self._dt * 1e9)
-        for k in range(1, int(np.ceil(trajectory.duration_s / self._dt - 1e-9)) + 1):
+        # One period beyond the end: a trajectory that ends in full flight is none.
+        for k in range(1, int(np.ceil(trajectory.duration_s / self._dt - 1e-9)) + 2):
             sample = trajectory.sample(start_s + k * self._dt)[0]
             q = (sample if order is None else sample[order]).tolist()
             with self._lock:

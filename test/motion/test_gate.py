@@ -110,6 +110,20 @@ def test_trajectories_of_no_length_or_without_end_are_refused(gate, ready, times
     assert verdict.code is code
 
 
+def test_a_trajectory_ends_at_rest(gate, robot, ready):
+    whole = time_parameterise(np.array([ready, ready + 0.3]), robot.limits)
+    half = len(whole.times_s) // 2
+    cut = JointTrajectory(
+        names=whole.names,
+        times_s=whole.times_s[:half],
+        positions=whole.positions[:half],
+        velocities=whole.velocities[:half],
+        accelerations=whole.accelerations[:half],
+    )
+    verdict = gate.check_trajectory(cut, measured=state(gate.names, ready), now_ns=NOW, memory=None)
+    assert verdict.code is ErrorCode.GATE_ACCELERATION
+
+
 def test_a_trajectory_may_name_the_joints_in_another_order(gate, robot, ready):
     trajectory = time_parameterise(np.array([ready, ready + 0.2]), robot.limits)
     turned = JointTrajectory(
