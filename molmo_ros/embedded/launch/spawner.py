@@ -38,6 +38,7 @@ PRELOAD = (
     "geometry_msgs.msg",
     "sensor_msgs.msg",
 )
+PRELOAD_IF_INSTALLED = ("yaml", "cv2", "scipy.spatial", "tf2_ros", "diagnostic_updater", "molmo_ros_interfaces.msg")
 GRACE_S = 1.0
 CANNOT_RUN = 127
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
@@ -224,6 +225,9 @@ def _preload() -> bool:
             importlib.import_module(name)
     except Exception:
         return False
+    for name in PRELOAD_IF_INSTALLED:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
     return str(_EMBEDDED) in str(sys.modules["rclpy"].__file__)
