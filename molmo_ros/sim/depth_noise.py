@@ -13,12 +13,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Depth = npt.NDArray[np.float32]
+
+_MARGIN_PX = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +60,10 @@ class DepthNoise:
     """
 
     def __init__(self, seed: int = 0, config: DepthNoiseConfig | None = None) -> None:
-        self._seed = seed
-        self._images = 0
         self.config = config or DepthNoiseConfig()
+        self._rng = np.random.Generator(np.random.SFC64(seed))
+        self._axial: Depth | None = None
+        self._lateral: npt.NDArray[np.int32] | None = None
 
     def apply(self, depth_m: Depth, f_px: float) -> Depth:
         """The depth a real camera would give.
@@ -72,10 +76,9 @@ class DepthNoise:
             (H, W) float32 [m], NaN where unknown.
         """
         config = self.config
-        rng = np.random.Generator(np.random.SFC64([self._seed, self._images]))
-        self._images += 1
         true = np.nan_to_num(depth_m, nan=0.0)
-        height, width = true.shape
+        shape = (true.shape[0], true.shape[1])
+        axial, lateral = self._fields(shape)
         lost = true <= 0.0
         if config.baseline_m > 0:
             lost |= _blind(true, f_px * config.baseline_m)
@@ -83,22 +86,44 @@ class DepthNoise:
         if config.grazing_deg < 90:
             lost |= slope > np.tan(np.radians(config.grazing_deg))
         if config.lateral_px > 0:
-            true, lost = _displaced(true, lost, config.lateral_px, rng)
-        noise = rng.standard_normal((height, width), dtype=np.float32)
-        if config.correlation_px > 0:
-            noise = cv2.GaussianBlur(noise, (0, 0), config.correlation_px)
-            # Blurring white noise with a Gaussian of radius s leaves 1 / (2 sqrt(pi) s) of its standard deviation.
-            noise *= 2.0 * np.sqrt(np.pi) * config.correlation_px
+            true, lost = _displaced(true, lost, lateral)
         # A window on a slope mixes depths: the noise grows with the tangent of the angle, bounded at 60 degrees.
         sigma = config.axial_m + config.axial_per_m * (true - 0.4) ** 2
         sigma *= 1.0 + 0.3 * np.minimum(slope, 1.7)
-        out = true + noise * sigma
+        out = true + axial * sigma
         if config.dropout > 0:
-            lost |= _patches((height, width), config.dropout, config.dropout_px, rng)
+            lost |= _patches(shape, config.dropout, config.dropout_px, self._rng)
         if config.quantum_m > 0:
             out = np.rint(out / config.quantum_m) * config.quantum_m
         out[lost | (out <= 0)] = np.nan
         return np.asarray(out, dtype=np.float32)
+
+    def _fields(self, shape: tuple[int, int]) -> tuple[Depth, npt.NDArray[np.int32]]:
+        """Axial errors (H, W) of unit strength and lateral ones (2, H, W) [px] for one image.
+
+        Drawing them anew costs more than all the rest, so each image gets another window of one large field.
+        """
+        config = self.config
+        height, width = shape
+        if self._axial is None or self._axial.shape != (height + _MARGIN_PX, width + _MARGIN_PX):
+            large = (height + _MARGIN_PX, width + _MARGIN_PX)
+            self._axial = _correlated(self._rng.standard_normal(large, dtype=np.float32), config.correlation_px)
+            self._lateral = np.rint(
+                self._rng.standard_normal((2, *large), dtype=np.float32) * config.lateral_px
+            ).astype(np.int32)
+        y, x, v, u = self._rng.integers(0, _MARGIN_PX, 4)
+        axial = self._axial[y : y + height, x : x + width]
+        lateral = cast("npt.NDArray[np.int32]", self._lateral)[:, v : v + height, u : u + width]
+        return (axial if self._rng.random() < 0.5 else -axial), lateral
+
+
+def _correlated(white: Depth, radius_px: float) -> Depth:
+    """Noise of unit strength that neighbours share."""
+    if radius_px <= 0:
+        return white
+    # Blurring white noise with a Gaussian of radius s leaves 1 / (2 sqrt(pi) s) of its standard deviation.
+    smooth = cv2.GaussianBlur(white, (0, 0), radius_px)
+    return np.asarray(smooth * np.float32(2.0 * np.sqrt(np.pi) * radius_px), dtype=np.float32)
 
 
 def _slope(depth_m: Depth, f_px: float) -> Depth:
@@ -120,13 +145,12 @@ def _blind(depth_m: Depth, disparity_at_1m_px: float) -> npt.NDArray[np.bool_]:
 
 
 def _displaced(
-    depth_m: Depth, lost: npt.NDArray[np.bool_], sigma_px: float, rng: np.random.Generator
+    depth_m: Depth, lost: npt.NDArray[np.bool_], offsets_px: npt.NDArray[np.int32]
 ) -> tuple[Depth, npt.NDArray[np.bool_]]:
     """Looks every pixel up at a slightly wrong place."""
     height, width = depth_m.shape
-    offsets = np.rint(rng.standard_normal((2, height, width), dtype=np.float32) * sigma_px).astype(np.int32)
-    rows = np.clip(np.arange(height, dtype=np.int32)[:, None] + offsets[0], 0, height - 1)
-    columns = np.clip(np.arange(width, dtype=np.int32)[None] + offsets[1], 0, width - 1)
+    rows = np.clip(np.arange(height, dtype=np.int32)[:, None] + offsets_px[0], 0, height - 1)
+    columns = np.clip(np.arange(width, dtype=np.int32)[None] + offsets_px[1], 0, width - 1)
     index = rows * width + columns
     return depth_m.ravel()[index], lost.ravel()[index]
 
