@@ -15,6 +15,7 @@ HOLLOW_RAD = 0.045
 SHORT_CONTACT = 0.2
 RIM_TOLERANCE_M = 0.02
 RIM_SHARE = 0.6
+SPAN_SHARE = 0.55
 NO_TOP = 0.8
 RIM_REACH_CELLS = 3
 MIN_HOLE_CELLS = 30
@@ -107,7 +108,7 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
     """Join the inside of a vessel to its outside.
 
     No convex object looks concave, so a cluster that does is the inside of something; its outside is the neighbour
-    that shares the longest border and reaches at least about as high.
+    that shares the longest border, reaches about as high and spans it: a thing that lies in the vessel does not.
     """
     number = len(facets.cells) - 1
     hollow = (facets.hollow_rad > HOLLOW_RAD) | _behind_rim(borders, facets)
@@ -116,10 +117,13 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
         if hollow[i] and hollow[j]:
             inside.join(i, j)
     top: dict[int, float] = {}
+    span: dict[int, tuple[int, int]] = {}
     for i in range(1, number + 1):
         if hollow[i]:
             root = inside.find(i)
             top[root] = max(top.get(root, 0.0), float(facets.top_m[i]))
+            low, high = span.get(root, (int(facets.span_u[i, 0]), int(facets.span_u[i, 1])))
+            span[root] = min(low, int(facets.span_u[i, 0])), max(high, int(facets.span_u[i, 1]))
     length: dict[tuple[int, int], float] = {}
     for row, (i, j) in enumerate(borders.pairs.tolist()):
         for a, b in ((i, j), (j, i)):
@@ -128,7 +132,14 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
                 cells = float(borders.joined[row] + borders.valley[row] + borders.jump[row])
                 length[key] = length.get(key, 0.0) + cells
     for root, highest in top.items():
-        outer = [(cells, b) for (a, b), cells in length.items() if a == root and facets.top_m[b] > RIM_SHARE * highest]
+        low, high = span[root]
+        outer = [
+            (cells, b)
+            for (a, b), cells in length.items()
+            if a == root
+            and facets.top_m[b] > RIM_SHARE * highest
+            and min(high, facets.span_u[b, 1]) - max(low, facets.span_u[b, 0]) > SPAN_SHARE * (high - low)
+        ]
         if outer:
             inside.join(root, max(outer)[1])
     return inside.table()
