@@ -5,13 +5,15 @@ import time
 import rclpy
 from example_interfaces.action import Fibonacci
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header, String
 from std_srvs.srv import SetBool
+
+from molmo_ros_interfaces.action import ExecuteInstruction
 
 
 class Robot(Node):
@@ -41,6 +43,33 @@ class Robot(Node):
             callback_group=group,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
+
+        self.goals = ActionServer(
+            self,
+            ExecuteInstruction,
+            "/execute_instruction",
+            self.execute,
+            callback_group=group,
+            goal_callback=lambda goal: GoalResponse.REJECT if not goal.instruction else GoalResponse.ACCEPT,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+
+    def execute(self, goal) -> ExecuteInstruction.Result:
+        goal.publish_feedback(ExecuteInstruction.Feedback(stage="grasp", message="Closing", progress=0.5))
+        while "wait" in goal.request.instruction:
+            if goal.is_cancel_requested:
+                goal.canceled()
+                return ExecuteInstruction.Result(
+                    error_code=ExecuteInstruction.Result.CANCELED, error_msg="canceled", stop_cause="canceled"
+                )
+            time.sleep(0.01)
+        if "fail" in goal.request.instruction:
+            goal.abort()
+            return ExecuteInstruction.Result(
+                error_code=ExecuteInstruction.Result.NO_GRASP, error_msg="nothing there\ncan be grasped"
+            )
+        goal.succeed()
+        return ExecuteInstruction.Result(progress=1.0, bag_uri="/bags/1", stop_cause="succeeded")
 
     def tick(self) -> None:
         self.ticks.publish(Header(stamp=self.get_clock().now().to_msg(), frame_id="clock"))

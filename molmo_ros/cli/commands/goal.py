@@ -59,7 +59,7 @@ def _report(outcome: Any) -> None:
     if result.bag_uri:
         typer.echo(f"recorded: {result.bag_uri}")
     if outcome.status == "SUCCEEDED":
-        typer.echo(f"succeeded: {result.error_msg or result.stop_cause or 'done'}")
+        typer.echo(f"succeeded: {result.error_msg}" if result.error_msg else "succeeded")
         return
     try:
         name = ErrorCode(result.error_code).name
