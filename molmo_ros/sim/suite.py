@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from molmo_ros.core import geometry as geo
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim import colours, wording
-from molmo_ros.sim.assembly import quaternion_wxyz
 from molmo_ros.sim.config import WorldConfig
 from molmo_ros.sim.objects import KINDS
-from molmo_ros.sim.scene import ObjectSpec, PlacedObject, SceneModel, SceneSpec, build_scene
-from molmo_ros.sim.wording import Seen
+from molmo_ros.sim.scene import ObjectSpec, SceneModel, SceneSpec, build_scene
+from molmo_ros.sim.visibility import hidden_share, seen
 
 Array = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -26,9 +23,6 @@ TASKS = ("pick", "pnp", "next_to", "colour")
 
 HORIZON_S = {"pick": 30.0, "pnp": 60.0, "next_to": 60.0, "colour": 60.0}
 """Simulation time an episode may take [s]. MolmoSpaces allows 20 s and 40 s for a policy that starts above the scene."""
-
-TASK_CLASS = {"pick": "PickTask", "pnp": "PickAndPlaceTask", "next_to": "PickAndPlaceNextToTask",
-              "colour": "PickAndPlaceColorTask"}  # fmt: skip
 
 _FITS = {
     "bowl": ("block", "ball", "wedge", "ring", "jar", "can", "box", "l_block", "cup"),
@@ -52,6 +46,7 @@ _FITS = {
 """What can be put into each receptacle and stay there."""
 
 _NEXT_TO_CLEARANCE_M = 0.07
+_MOST_HIDDEN = 0.2
 _TWIN_SHARE = 0.2
 _TRIES = 40
 
@@ -140,6 +135,9 @@ class TabletopSuite:
         clearance = _NEXT_TO_CLEARANCE_M if task == "next_to" else float(rng.uniform(0.04, 0.06))
         spec = SceneSpec(objects=tuple(drawn.objects), clearance_m=clearance)
         scene = build_scene(spec, int(rng.integers(2**31)), self.config)
+        for name in ("target", "reference"):
+            if name in scene.objects and hidden_share(scene, name, self.config) > _MOST_HIDDEN:
+                raise MolmoRosError(ErrorCode.CONFIG_INVALID, f"the {name} is hidden behind other things")
         view = seen(scene, self.config)
         by_name = {item.name: item for item in view}
         if task == "pick":
@@ -266,114 +264,3 @@ def _in_coloured(rng: Rng) -> _Drawn:
 
 
 _DRAW = {"pick": _pick, "pnp": _pnp, "next_to": _next_to, "colour": _in_coloured}
-
-
-def seen(scene: SceneModel, config: WorldConfig, camera: str = "front") -> list[Seen]:
-    """The scene's objects as the camera shows them."""
-    settings = config.cameras[camera]
-    T_camera_base = geo.invert(settings.T_base_optical)
-    forward = settings.T_base_optical[:2, 2] / np.linalg.norm(settings.T_base_optical[:2, 2])
-    eye = settings.T_base_optical[:2, 3]
-    view = []
-    for placed in scene.objects.values():
-        x, y, z = placed.model.size_m
-        middle = np.array([*placed.xy_m, config.table_top_z_m + z / 2])
-        u_px = float(geo.project(settings.K, geo.apply(T_camera_base, middle))[0])
-        view.append(
-            Seen(
-                name=placed.name,
-                kind=placed.model.kind,
-                colour=placed.model.colour,
-                u_px=u_px,
-                distance_m=float((placed.xy_m - eye) @ forward),
-                size_m=float(np.cbrt(x * y * z)),
-            )
-        )
-    return view
-
-
-def _pose7(T: Array) -> list[float]:
-    return [*(float(v) for v in T[:3, 3]), *quaternion_wxyz(T[:3, :3])]
-
-
-def episode_record(
-    episode: Episode, config: WorldConfig, start: dict[str, Array], init_qpos: Sequence[float]
-) -> dict[str, Any]:
-    """The episode in the field names of MolmoSpaces' EpisodeSpec (``evaluation/benchmark_schema.py``), as plain data.
-
-    Args:
-        episode: The episode.
-        config: The world.
-        start: (4, 4) settled poses of the objects.
-        init_qpos: Arm joints at the start [rad].
-    """
-    objects = episode.scene.objects
-    task: dict[str, Any] = {
-        "task_cls": TASK_CLASS[episode.task],
-        "task_type": episode.task,
-        "robot_base_pose": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
-        "task_horizon_sec": episode.horizon_s,
-        "pickup_obj_name": episode.target,
-        "pickup_obj_start_pose": _pose7(start[episode.target]),
-    }
-    if episode.task == "pick":
-        task["succ_pos_threshold"] = 0.01
-    else:
-        task["place_receptacle_name"] = episode.reference
-        task["place_receptacle_start_pose"] = _pose7(start[episode.reference])
-    if episode.task in ("pnp", "colour"):
-        task |= {
-            "receptacle_supported_weight_frac": 0.5,
-            "max_place_receptacle_pos_displacement": 0.10,
-            "max_place_receptacle_rot_displacement": 45.0,
-        }
-    if episode.task == "next_to":
-        task |= {"min_surface_to_surface_gap": 0.0, "max_surface_to_surface_gap": 0.05}
-    if episode.task == "colour":
-        rivals = [name for name in objects if name.startswith("other_place")]
-        task["object_colors"] = {name: objects[name].model.colour for name in (episode.reference, *rivals)}
-        task["other_receptacle_names"] = rivals
-        task["other_receptacle_start_poses"] = [_pose7(start[name]) for name in rivals]
-    return {
-        "source": {"episode_key": episode.key, "camera_system_class": "tabletop"},
-        "house_index": episode.index,
-        "scene_dataset": "molmo_ros_tabletop",
-        "data_split": "eval",
-        "seed": episode.seed,
-        "robot": {"robot_name": config.robot, "init_qpos": {"arm": [float(q) for q in init_qpos]}},
-        "img_resolution": [config.cameras["front"].width_px, config.cameras["front"].height_px],
-        "cameras": [_camera_record(name, config) for name in config.cameras],
-        "scene_modifications": {
-            "added_objects": {name: _object_label(placed) for name, placed in objects.items()},
-            "object_poses": {name: _pose7(start[name]) for name in objects},
-            "removed_objects": [],
-        },
-        "task": task,
-        "task_relevant_objects": [name for name in (episode.target, episode.reference) if name],
-        "language": {
-            "task_description": episode.instruction,
-            "referral_expressions": {},
-            "referral_expressions_priority": {},
-        },
-    }
-
-
-def _object_label(placed: PlacedObject) -> str:
-    return f"procedural/{placed.model.colour}_{placed.model.kind}"
-
-
-def _camera_record(name: str, config: WorldConfig) -> dict[str, Any]:
-    camera = config.cameras[name]
-    record: dict[str, Any] = {"name": name, "fov": camera.fovy_deg, "record_depth": True}
-    if camera.link:
-        return record | {
-            "reference_body_names": [camera.link],
-            "camera_offset": [0.0, 0.0, 0.0],
-            "camera_quaternion": quaternion_wxyz(np.diag([1.0, -1.0, -1.0])),
-        }
-    T = camera.T_base_optical
-    return record | {
-        "pos": [float(v) for v in T[:3, 3]],
-        "up": [float(v) for v in -T[:3, 1]],
-        "forward": [float(v) for v in T[:3, 2]],
-    }

@@ -9,7 +9,10 @@ from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim import wording
 from molmo_ros.sim.config import load_world_config
 from molmo_ros.sim.objects import KINDS
-from molmo_ros.sim.suite import TASKS, TabletopSuite, episode_record, seen
+from molmo_ros.sim.records import episode_record
+from molmo_ros.sim.scene import ObjectSpec, SceneSpec, build_scene
+from molmo_ros.sim.suite import TASKS, TabletopSuite
+from molmo_ros.sim.visibility import hidden_share, seen
 from molmo_ros.sim.wording import Seen
 
 CONFIG = load_world_config()
@@ -138,6 +141,29 @@ def test_what_the_camera_sees_of_a_scene(episodes):
     # Image right is the base frame's +y, for the camera looks back at the robot.
     ys = [episodes[0].scene.objects[item.name].xy_m[1] for item in view]
     assert np.corrcoef(ys, [item.u_px for item in view])[0, 1] > 0.9
+
+
+def test_what_the_task_is_about_can_be_seen(episodes):
+    for episode in episodes:
+        assert hidden_share(episode.scene, "target", CONFIG) <= 0.2
+        if episode.reference:
+            assert hidden_share(episode.scene, episode.reference, CONFIG) <= 0.2
+
+
+def test_a_ball_behind_a_bottle_is_hidden():
+    # The camera stands at x = 1.0 and looks back: what has the smaller x is behind.
+    def scene(x_m):
+        spec = SceneSpec(
+            objects=(
+                ObjectSpec(kind="ball", colour="red", name="ball", xy_m=(x_m, 0.0)),
+                ObjectSpec(kind="bottle", colour="blue", name="bottle", xy_m=(0.55, 0.0)),
+            ),
+            clearance_m=0.01,
+        )
+        return build_scene(spec, 3, CONFIG)
+
+    assert hidden_share(scene(0.46), "ball", CONFIG) > 0.6
+    assert hidden_share(scene(0.66), "ball", CONFIG) == 0.0
 
 
 def test_an_unknown_task_is_refused_with_the_choices():

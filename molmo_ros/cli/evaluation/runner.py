@@ -18,8 +18,9 @@ from molmo_ros.cli.evaluation.report import EpisodeResult, TouchRecord
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim.config import WorldConfig, load_world_config
 from molmo_ros.sim.predicates import judge
+from molmo_ros.sim.records import episode_record
 from molmo_ros.sim.simulation import Simulation
-from molmo_ros.sim.suite import Episode, TabletopSuite, episode_record
+from molmo_ros.sim.suite import Episode, TabletopSuite
 from molmo_ros.sim.world import SimWorld
 
 # What keeps numerical libraries from starting a thread per core in every process.
