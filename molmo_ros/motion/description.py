@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,7 +39,7 @@ def share_file(relative: str | Path) -> Path:
 
 
 def load_urdf(path: str | Path, mappings: Mapping[str, str] | None = None) -> str:
-    """URDF text of a xacro (or plain URDF) file.
+    """URDF text of a xacro (or plain URDF) file; each file is processed once per process and set of arguments.
 
     Args:
         path: An existing file, or a path below the package's share folder such as ``urdf/fr3.urdf.xacro``.
@@ -48,11 +48,16 @@ def load_urdf(path: str | Path, mappings: Mapping[str, str] | None = None) -> st
     Raises:
         MolmoRosError: CONFIG_INVALID when the file is missing or xacro refuses it.
     """
+    file = Path(path) if Path(path).is_file() else share_file(path)
+    return _process(file.resolve(), file.stat().st_mtime_ns, tuple(sorted((mappings or {}).items())))
+
+
+@lru_cache(maxsize=32)
+def _process(file: Path, _changed_ns: int, mappings: tuple[tuple[str, str], ...]) -> str:
     import xacro
 
-    file = Path(path) if Path(path).is_file() else share_file(path)
     try:
-        document = xacro.process_file(str(file), mappings=dict(mappings or {}))
+        document = xacro.process_file(str(file), mappings=dict(mappings))
     except Exception as error:
         raise MolmoRosError(
             ErrorCode.CONFIG_INVALID, f"{file.name} is not a valid xacro file: {' '.join(str(error).split())}"
