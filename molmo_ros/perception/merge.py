@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from molmo_ros.perception.surface import Grid
 
 HOLLOW_RAD = 0.045
 SHORT_CONTACT = 0.2
+UNLIKE_WEIGHT = 0.7
 RIM_TOLERANCE_M = 0.02
 RIM_SHARE = 0.6
 SPAN_SHARE = 0.55
@@ -46,17 +49,24 @@ Array = npt.NDArray[np.float64]
 Clusters = npt.NDArray[np.int32]
 
 
-def lift_borders(borders: Borders, patches: Planes) -> Array:
-    """Border weights with two corrections.
+def lift_borders(borders: Borders, patches: Planes, alike: Callable[[int, int], bool]) -> Array:
+    """Border weights with three corrections.
 
     A valley between two patches of one plane is noise and binds. A contact of a few cells between large patches binds
-    nothing: faces of one object share an edge about as long as they are wide.
+    nothing: faces of one object share an edge about as long as they are wide. Two plain colours bind weakly.
+
+    Args:
+        borders: Borders of the patches.
+        patches: Planes of the patches.
+        alike: Whether two patches may be of one colour.
     """
     weights = border_weights(borders)
     size = np.sqrt(np.minimum(patches.cells[borders.pairs[:, 0]], patches.cells[borders.pairs[:, 1]]))
     weights[(weights > 0) & (borders.joined < SHORT_CONTACT * size)] = 0.0
-    for row, (i, j) in enumerate(borders.pairs):
-        if borders.valley[row] and _coplanar(patches, int(i), int(j), COPLANAR_M):
+    for row, (i, j) in enumerate(borders.pairs.tolist()):
+        if not alike(i, j):
+            weights[row] -= UNLIKE_WEIGHT * borders.joined[row]
+        elif borders.valley[row] and _coplanar(patches, i, j, COPLANAR_M):
             weights[row] = borders.joined[row] + borders.valley[row] - 0.25 * borders.jump[row]
     return weights
 
@@ -145,13 +155,17 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
     return inside.table()
 
 
-def merge_rims(labels: LabelImage, facets: Facets, grid: Grid) -> Clusters:
+def merge_rims(labels: LabelImage, facets: Facets, grid: Grid, alike: Callable[[int, int], bool]) -> Clusters:
     """Join the pieces of a rim around something low: plates, trays and bowls whose bottom is all but the support.
+
+    A piece of rim borders both the bottom and what lies around the vessel; a thing in the vessel borders the bottom
+    alone.
 
     Args:
         labels: (h, w) cluster of each cell.
         facets: Figures of the clusters.
         grid: What is known.
+        alike: Whether two clusters may be of one colour.
     """
     union = Union(len(facets.cells) - 1)
     closed = cv2.morphologyEx((labels > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
@@ -159,24 +173,28 @@ def merge_rims(labels: LabelImage, facets: Facets, grid: Grid) -> Clusters:
     height, width = labels.shape
     reach = 2 * RIM_REACH_CELLS + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    for hole in range(1, count):
-        x, y, w, h = stats[hole, :4].tolist()
-        if stats[hole, cv2.CC_STAT_AREA] < MIN_HOLE_CELLS or x == 0 or y == 0 or x + w == width or y + h == height:
-            continue
-        area = np.s_[
-            max(0, y - RIM_REACH_CELLS) : y + h + RIM_REACH_CELLS, max(0, x - RIM_REACH_CELLS) : x + w + RIM_REACH_CELLS
-        ]
+    x, y, w, h = (stats[:, k] for k in range(4))
+    open_ended = (x == 0) | (y == 0) | (x + w == width) | (y + h == height)
+    open_ended[0] = False
+    around_all = cv2.dilate(open_ended[holes].astype(np.uint8), kernel) > 0
+    for hole in np.flatnonzero(~open_ended[1:] & (stats[1:, cv2.CC_STAT_AREA] >= MIN_HOLE_CELLS)) + 1:
+        r = RIM_REACH_CELLS
+        area = np.s_[max(0, y[hole] - r) : y[hole] + h[hole] + r, max(0, x[hole] - r) : x[hole] + w[hole] + r]
         inner = (holes[area] == hole).astype(np.uint8)
         if np.mean(grid.known[area][inner > 0]) < MIN_HOLE_KNOWN:
             continue
         ring = labels[area][(cv2.dilate(inner, kernel) > 0) & (inner == 0)]
-        around, cells = np.unique(ring[ring > 0], return_counts=True)
-        if len(around) < 2:
+        near, cells = np.unique(ring[ring > 0], return_counts=True)
+        outer = np.array([np.count_nonzero(around_all & (labels == k)) >= CARRY_CELLS for k in near], dtype=bool)
+        near, cells = near[outer], cells[outer]
+        if len(near) < 2:
             continue
-        top = _weighted_median(facets.top_m[around], cells)
-        rim = [int(k) for k in around if facets.top_m[k] < top + RIM_TOLERANCE_M and facets.bottom_m[k] < top]
-        for other in rim[1:]:
-            union.join(rim[0], other)
+        top = _weighted_median(facets.top_m[near], cells)
+        rim = [int(k) for k in near if facets.top_m[k] < top + RIM_TOLERANCE_M and facets.bottom_m[k] < top]
+        host = max(rim, key=lambda k: int(cells[near == k][0]), default=0)
+        for other in rim:
+            if alike(host, other):
+                union.join(host, other)
     return union.table()
 
 

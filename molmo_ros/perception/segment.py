@@ -23,7 +23,7 @@ from molmo_ros.perception.merge import (
 )
 from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
-from molmo_ros.perception.tint import join_bottoms, merge_alike, support_colour, tint
+from molmo_ros.perception.tint import Likeness, join_bottoms, merge_alike, support_colour, tint
 
 SMOOTH_PX = 5
 CLIP_M = 0.03
@@ -103,13 +103,14 @@ def _label_grid(
     borders = measure_borders(patch_labels, number, grid, surface)
     survey = Survey(grid, surface, height_m, plane.normal, float(frame.K[0, 0]))
     planes = survey.planes(cores, number)
-    clusters = contract(number, borders.pairs, lift_borders(borders, planes))
+    clusters = contract(number, borders.pairs, lift_borders(borders, planes, Likeness(cores, number, colours[0])))
     labels = clusters[patch_labels]
     clusters = merge_alike(labels, cluster_borders(borders, clusters), survey.measure(labels), colours[0])[clusters]
     labels = clusters[patch_labels]
     clusters = merge_insides(cluster_borders(borders, clusters), survey.measure(labels))[clusters]
     labels = clusters[patch_labels]
-    clusters = merge_rims(labels, survey.measure(labels), grid)[clusters]
+    alike = Likeness(labels, int(labels.max()), colours[0])
+    clusters = merge_rims(labels, survey.measure(labels), grid, alike)[clusters]
     clusters = merge_behind(clusters[patch_labels], clusters, planes, grid)[clusters]
     labels = clusters[patch_labels]
     facets = survey.measure(labels)

@@ -28,6 +28,7 @@ LEVEL_M = 0.008
 PLAIN_SPREAD = 4.5
 PLAIN_SHARE = 0.06
 LIKE_PART = 8.0
+UNLIKE_PART = 14.0
 PART_SHARE = 0.4
 MIN_TOUCH_CELLS = 3
 
@@ -78,6 +79,25 @@ def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, tints: Flo
         if (part or level) and np.linalg.norm(mean[i] - mean[j]) < LIKE_PART:
             union.join(i, j)
     return union.table()
+
+
+class Likeness:
+    """Whether labels may be of one colour: false only for two plain colours that differ clearly.
+
+    Args:
+        labels: (h, w) labels.
+        number: The greatest label.
+        tints: (h, w, 3) tints from :func:`tint`.
+    """
+
+    def __init__(self, labels: LabelImage, number: int, tints: FloatImage) -> None:
+        self._mean, self._plain = _tints(labels, tints, number + 1)
+
+    def __call__(self, i: int, j: int) -> bool:
+        """Whether labels i and j may be of one colour."""
+        if not (self._plain[i] and self._plain[j]):
+            return True
+        return bool(np.linalg.norm(self._mean[i, :2] - self._mean[j, :2]) < UNLIKE_PART)
 
 
 def _tints(labels: LabelImage, tints: FloatImage, size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
