@@ -169,7 +169,7 @@ def merge_rims(labels: LabelImage, facets: Facets, grid: Grid, alike: Callable[[
     """
     union = Union(len(facets.cells) - 1)
     closed = cv2.morphologyEx((labels > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
+    _, holes, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
     height, width = labels.shape
     reach = 2 * RIM_REACH_CELLS + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))

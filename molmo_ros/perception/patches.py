@@ -47,13 +47,20 @@ class Borders:
     first_nearer: npt.NDArray[Any]
 
 
-def find_patches(grid: Grid, surface: Surface) -> tuple[LabelImage, LabelImage, int]:
+def find_patches(
+    grid: Grid, surface: Surface, colour_edge: npt.NDArray[np.bool_]
+) -> tuple[LabelImage, LabelImage, int]:
     """Label every foreground cell with its patch 1..n; 0 is the rest.
+
+    Args:
+        grid: Points.
+        surface: Folds and jumps.
+        colour_edge: (h, w) cells where one colour meets another.
 
     Returns:
         (h, w) labels, (h, w) labels of the patches' cores alone, which no edge blurs, and n.
     """
-    edge = (surface.valley > VALLEY_RAD) | (surface.ridge > RIDGE_RAD)
+    edge = (surface.valley > VALLEY_RAD) | (surface.ridge > RIDGE_RAD) | colour_edge
     edge |= (surface.jump_right > 0) | (surface.jump_down > 0)
     edge[:, 1:] |= surface.jump_right[:, :-1] > 0
     edge[1:, :] |= surface.jump_down[:-1, :] > 0

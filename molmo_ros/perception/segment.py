@@ -23,7 +23,7 @@ from molmo_ros.perception.merge import (
 )
 from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
-from molmo_ros.perception.tint import Likeness, join_bottoms, merge_alike, support_colour, tint
+from molmo_ros.perception.tint import Likeness, colour_edges, join_bottoms, merge_alike, support_colour, tint
 
 SMOOTH_PX = 5
 CLIP_M = 0.03
@@ -99,7 +99,7 @@ def _label_grid(
 ) -> tuple[LabelImage, LabelImage]:
     """Labels of the cells above the support, and of the bottoms that depth alone cannot tell from it."""
     surface = measure_surface(grid, frame.K, frame.T_base_camera[:3, :3], config)
-    patch_labels, cores, number = find_patches(grid, surface)
+    patch_labels, cores, number = find_patches(grid, surface, colour_edges(colours[0]))
     borders = measure_borders(patch_labels, number, grid, surface)
     survey = Survey(grid, surface, height_m, plane.normal, float(frame.K[0, 0]))
     planes = survey.planes(cores, number)

@@ -29,6 +29,7 @@ PLAIN_SPREAD = 4.5
 PLAIN_SHARE = 0.06
 LIKE_PART = 8.0
 UNLIKE_PART = 14.0
+COLOUR_STEP = 12.0
 PART_SHARE = 0.4
 MIN_TOUCH_CELLS = 3
 
@@ -53,6 +54,21 @@ def tint(rgb: npt.NDArray[np.uint8]) -> FloatImage:
     opposed[..., 1] *= scale
     opposed[..., 2] *= np.float32(100.0 * LIGHTNESS_WEIGHT / (3 * 255))
     return np.asarray(opposed, dtype=np.float32)
+
+
+def colour_edges(tints: FloatImage) -> npt.NDArray[np.bool_]:
+    """(h, w) cells where the chromaticity steps from one colour to another."""
+    smooth = cv2.blur(tints[..., :2], (2, 2))
+    edge = np.zeros(tints.shape[:2], dtype=bool)
+    for axis in (0, 1):
+        low = smooth[2:] if axis == 0 else smooth[:, 2:]
+        high = smooth[:-2] if axis == 0 else smooth[:, :-2]
+        step = np.abs(low - high).max(axis=2) > COLOUR_STEP
+        if axis == 0:
+            edge[1:-1] |= step
+        else:
+            edge[:, 1:-1] |= step
+    return edge
 
 
 def merge_alike(labels: LabelImage, borders: Borders, facets: Facets, tints: FloatImage) -> Clusters:
