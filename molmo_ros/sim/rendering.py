@@ -12,6 +12,7 @@ import ctypes.util
 import functools
 import os
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,8 @@ class Renderer:
         self._shadows = shadows
         self._thread = threading.get_ident()
         self._gl: Any = _gl_context(width_px, height_px)
+        # Freed at exit at the latest: PyOpenGL can not do it any more once the interpreter goes down.
+        self._free_gl = weakref.finalize(self, self._gl.free)
         self._model: Any = None
         self._scene: Any = None
         self._context: Any = None
@@ -216,9 +219,7 @@ class Renderer:
             self._context.free()
             self._context = None
             self._model = None
-        if self._gl is not None:
-            self._gl.free()
-            self._gl = None
+        self._free_gl()
 
     def __enter__(self) -> Renderer:
         return self
