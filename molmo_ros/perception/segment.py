@@ -23,7 +23,15 @@ from molmo_ros.perception.merge import (
 )
 from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
-from molmo_ros.perception.tint import Likeness, colour_edges, join_bottoms, merge_alike, support_colour, tint
+from molmo_ros.perception.tint import (
+    Likeness,
+    colour_edges,
+    join_bottoms,
+    merge_alike,
+    split_stacks,
+    support_colour,
+    tint,
+)
 
 SMOOTH_PX = 5
 CLIP_M = 0.03
@@ -103,7 +111,8 @@ def _label_grid(
     borders = measure_borders(patch_labels, number, grid, surface)
     survey = Survey(grid, surface, height_m, plane.normal, float(frame.K[0, 0]))
     planes = survey.planes(cores, number)
-    clusters = contract(number, borders.pairs, lift_borders(borders, planes, Likeness(cores, number, colours[0])))
+    likeness = Likeness(cores, number, colours[0])
+    clusters = contract(number, borders.pairs, lift_borders(borders, planes, likeness))
     labels = clusters[patch_labels]
     clusters = merge_alike(labels, cluster_borders(borders, clusters), survey.measure(labels), colours[0])[clusters]
     labels = clusters[patch_labels]
@@ -118,6 +127,7 @@ def _label_grid(
     min_cells = config.min_object_area_m2 / (distance * grid.stride_px / float(frame.K[0, 0])) ** 2
     close = near_borders(labels, cluster_borders(borders, clusters), grid)
     clusters = merge_fragments(close, facets, TINY_OBJECTS * min_cells)[clusters]
+    clusters = split_stacks(clusters, survey.measure(patch_labels), likeness)
     labels = clusters[patch_labels]
     table, bottoms = join_bottoms(labels, len(np.unique(labels)) - 1, grid, *colours, height_m)
     labels = np.asarray(table[labels], dtype=np.int32)

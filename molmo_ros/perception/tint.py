@@ -30,6 +30,11 @@ PLAIN_SHARE = 0.06
 LIKE_PART = 8.0
 UNLIKE_PART = 14.0
 COLOUR_STEP = 12.0
+PLAIN_CELLS = 0.75
+STACK_OVERLAP_M = 0.015
+STACK_RISE_M = 0.024
+STACK_SHARE = 0.2
+STACK_WIDTH = 0.7
 PART_SHARE = 0.4
 MIN_TOUCH_CELLS = 3
 
@@ -107,13 +112,55 @@ class Likeness:
     """
 
     def __init__(self, labels: LabelImage, number: int, tints: FloatImage) -> None:
-        self._mean, self._plain = _tints(labels, tints, number + 1)
+        self._mean, self.plain = _tints(labels, tints, number + 1)
 
     def __call__(self, i: int, j: int) -> bool:
         """Whether labels i and j may be of one colour."""
-        if not (self._plain[i] and self._plain[j]):
+        if not (self.plain[i] and self.plain[j]):
             return True
         return bool(np.linalg.norm(self._mean[i, :2] - self._mean[j, :2]) < UNLIKE_PART)
+
+
+def split_stacks(clusters: Clusters, facets: Facets, likeness: Likeness) -> Clusters:
+    """Part clusters of two plain colours, one above the other: things stacked so flush that nothing folds between them.
+
+    Args:
+        clusters: (n + 1,) cluster of each patch.
+        facets: Figures of the patches.
+        likeness: Colours of the patches.
+    """
+    parted = clusters.copy()
+    for cluster in range(1, int(clusters.max()) + 1):
+        members = np.flatnonzero(clusters == cluster)
+        members = members[facets.cells[members] >= MIN_TOUCH_CELLS]
+        plain = members[likeness.plain[members]]
+        if len(plain) < 2 or facets.cells[plain].sum() < PLAIN_CELLS * facets.cells[members].sum():
+            continue
+        first = plain[int(np.argmax(facets.cells[plain]))]
+        same = np.array([likeness(int(first), int(k)) for k in plain])
+        if np.all(same):
+            continue
+        second = plain[~same][int(np.argmax(facets.cells[plain[~same]]))]
+        group = plain[[likeness(int(second), int(k)) for k in plain]]
+        high, low = (
+            (group, plain[same]) if _height(facets, group) > _height(facets, plain[same]) else (plain[same], group)
+        )
+        share = facets.cells[group].sum() / facets.cells[plain].sum()
+        apart = facets.bottom_m[high].min() > facets.top_m[low].max() - STACK_OVERLAP_M
+        rise = facets.top_m[high].max() - facets.top_m[low].max()
+        if apart and rise > STACK_RISE_M and share > STACK_SHARE and _as_wide(facets, high, low):
+            parted[high] = parted.max() + 1
+    return parted
+
+
+def _height(facets: Facets, group: npt.NDArray[np.int64]) -> float:
+    return float(np.average(facets.top_m[group], weights=facets.cells[group]))
+
+
+def _as_wide(facets: Facets, high: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> bool:
+    """Whether the upper group is no mere cap of the lower one."""
+    width = [facets.span_u[g, 1].max() - facets.span_u[g, 0].min() for g in (high, low)]
+    return bool(width[0] > STACK_WIDTH * width[1])
 
 
 def _tints(labels: LabelImage, tints: FloatImage, size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
