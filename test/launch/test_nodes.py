@@ -207,3 +207,9 @@ def test_launch_prefix_argument_reaches_the_filtered_executables(plan_of):
     one, two = plan_of(body, **{"launch-prefix": "gdb --args", "launch-prefix-filter": "t"}).processes
     assert one.prefix == ()
     assert two.prefix == ("gdb", "--args")
+
+
+def test_second_node_of_the_same_name_warns(plan_of):
+    plan = plan_of('<node exec="/bin/p" name="n" namespace="s"/>' * 2 + '<node exec="/bin/p" name="n" namespace="t"/>')
+    (warning,) = [step for step in plan.steps if not hasattr(step, "program")]
+    assert "at least 2 nodes with the name /s/n" in warning.text

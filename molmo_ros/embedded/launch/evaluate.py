@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -183,6 +184,7 @@ class _Evaluation:
         self.steps: list[ProcessPlan | MessagePlan | ShutdownPlan] = []
         self.delay_s = 0.0
         self.depth = 0
+        self.names: Counter[str] = Counter()
         self.actions: dict[str, Callable[[Element], None]] = {
             "arg": self._arg,
             "let": self._let,
@@ -336,10 +338,19 @@ class _Evaluation:
     def _node(self, element: Element) -> None:
         try:
             self.steps.append(nodes.node_plan(self.context, element, self.delay_s))
+            self._count(nodes.full_name(self.context, element))
         except packages.PackageNotFoundError as error:
             if self.context.text(element, "pkg", "") not in packages.OPTIONAL_TOOLS:
                 raise element.error(error.args[0]) from error
             text = f"{element.place}: {error.args[0]}; continuing without it"
+            self.steps.append(MessagePlan(text=text, delay_s=self.delay_s, warning=True))
+
+    def _count(self, name: str | None) -> None:
+        if name is None:
+            return
+        self.names[name] += 1
+        if self.names[name] > 1:
+            text = f"there are now at least {self.names[name]} nodes with the name {name} created within this launch"
             self.steps.append(MessagePlan(text=text, delay_s=self.delay_s, warning=True))
 
     def _executable(self, element: Element) -> None:

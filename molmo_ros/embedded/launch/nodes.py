@@ -53,6 +53,24 @@ def absolute_namespace(element: Element, base: str | None, name: str | None) -> 
     return joined
 
 
+def full_name(context: Context, element: Element) -> str | None:
+    """A node's namespace and name, where the launch file says both.
+
+    Raises:
+        LaunchError: when they are not valid.
+    """
+    name = context.text(element, "name" if "name" in element.attributes else "node-name", "") or None
+    if name is not None and not _NODE_NAME.fullmatch(name):
+        raise element.error(f"'{name}' is not a valid node name")
+    namespace = _namespace(context, element)
+    return None if name is None or namespace is None else f"{namespace.rstrip('/')}/{name}"
+
+
+def _namespace(context: Context, element: Element) -> str | None:
+    own = context.text(element, "namespace") if "namespace" in element.attributes else None
+    return absolute_namespace(element, context.scope.namespace, own)
+
+
 def node_plan(context: Context, element: Element, delay_s: float) -> ProcessPlan:
     """The process of a `<node>`.
 
@@ -67,11 +85,8 @@ def node_plan(context: Context, element: Element, delay_s: float) -> ProcessPlan
     else:
         program = executable
     name = context.text(element, "name" if "name" in element.attributes else "node-name", "") or None
-    if name is not None and not _NODE_NAME.fullmatch(name):
-        raise element.error(f"'{name}' is not a valid node name")
-    own_namespace = context.text(element, "namespace") if "namespace" in element.attributes else None
-    namespace = absolute_namespace(element, scope.namespace, own_namespace)
-
+    named = full_name(context, element)
+    namespace = _namespace(context, element)
     arguments: list[str | ParameterFile] = [*_words(context, element, "args")]
     if "ros_args" in element.attributes:
         arguments += ["--ros-args", *_words(context, element, "ros_args")]
@@ -85,9 +100,8 @@ def node_plan(context: Context, element: Element, delay_s: float) -> ProcessPlan
             ros += ["--params-file", str(entry)]
         else:
             ros += ["-p", f"{entry[0]}:={_inline(entry[1])}"]
-    full_name = "/**" if name is None or namespace is None else f"{namespace.rstrip('/')}/{name}"
     for child in element.of("param"):
-        ros += ["--params-file", _parameter_file(context, child, full_name)]
+        ros += ["--params-file", _parameter_file(context, child, named or "/**")]
     remaps = [*scope.remaps]
     remaps += [(context.text(child, "from"), context.text(child, "to")) for child in element.of("remap")]
     for source, target in remaps:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
+MAX_SHOWN = 160
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterFile:
@@ -66,7 +72,7 @@ class ProcessPlan:
             words = [self.program]
         for argument in self.arguments:
             if isinstance(argument, ParameterFile):
-                words.append(argument.path or f"<{' '.join(argument.text.split())}>")
+                words.append(argument.path or f"<{_shortened(' '.join(argument.text.split()))}>")
             else:
                 words.append(argument)
         return " ".join([*self.prefix, *(words if self.shell else map(shlex.quote, words))])
