@@ -96,7 +96,7 @@ def test_jump_callbacks_hear_what_passes_their_threshold() -> None:
     clock.set_ros_time_override(Time(nanoseconds=1 * S, clock_type=ClockType.ROS_TIME))
     handle.unregister()
     clock.set_ros_time_override(Time(nanoseconds=9 * S, clock_type=ClockType.ROS_TIME))
-    assert [jump.clock_change for jump in heard][0] == ClockChange.ROS_TIME_ACTIVATED
+    assert heard[0].clock_change == ClockChange.ROS_TIME_ACTIVATED
     assert [jump.delta.nanoseconds for jump in heard] == [0, 4 * S + S // 2, -4 * S]
 
 

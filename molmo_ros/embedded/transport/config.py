@@ -26,6 +26,8 @@ LEASE_MS = 4_000
 OPEN_TIMEOUT_MS = 2_000
 """A peer that takes a connection and says nothing holds up the closing of a session this long."""
 
+TIMESTAMPING = {"router": True, "peer": True, "client": True}
+
 MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
 
 
@@ -108,7 +110,7 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "scouting/gossip/enabled": reach != "OFF",
         "scouting/gossip/target": {"router": ["router", "peer"], "peer": ["router", "peer"]},
         "scouting/gossip/autoconnect": {"router": [], "peer": ["router", "peer"]},
-        "timestamping/enabled": {"router": True, "peer": True, "client": True},
+        "timestamping/enabled": TIMESTAMPING,
         "transport/unicast/open_timeout": OPEN_TIMEOUT_MS,
         "transport/link/tx/lease": LEASE_MS,
         "transport/link/tx/keep_alive": 4,
@@ -168,6 +170,8 @@ def build(environ: Mapping[str, str] = os.environ) -> zenoh.Config:
         if not path.is_file():
             raise ValueError(f"ZENOH_SESSION_CONFIG_URI names no file: {uri}")
         conf = zenoh.Config.from_file(str(path))
+        # Transient local publishers number their samples by time, as rmw_zenoh's do.
+        conf.insert_json5("timestamping/enabled", json.dumps(TIMESTAMPING))
     else:
         conf = zenoh.Config()
         for key, value in defaults(environ).items():

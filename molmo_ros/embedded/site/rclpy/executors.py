@@ -305,45 +305,40 @@ class Executor:
         """Everything that is ready now, and the nanoseconds until the next timer."""
         ready: list[tuple[Any, Node, Take]] = []
         due: int | None = None
+        free = self.can_execute
         for node in nodes:
             for waitable in list(node.waitables):
-                if not self.can_execute(waitable):
-                    continue
                 if waitable.poll is not None:
-                    if waitable.poll():
+                    if waitable.poll() and free(waitable):
                         ready.append((waitable, node, self._take_waitable))
-                    continue
-                is_ready, left = self._look_at(waitable)
-                if is_ready:
-                    ready.append((waitable, node, self._take_waitable))
-                elif left is not None:
-                    due = left if due is None else min(due, left)
+                elif free(waitable):
+                    is_ready, left = self._look_at(waitable)
+                    if is_ready:
+                        ready.append((waitable, node, self._take_waitable))
+                    elif left is not None:
+                        due = left if due is None else min(due, left)
         for node in nodes:
             for timer in list(node.timers):
-                handle = timer.handle
-                if handle._doomed or not self.can_execute(timer):
+                left = timer.handle.wait_ns()
+                if left is None and not timer.handle.is_ready():
                     continue
-                if handle.is_ready():
+                if timer.handle._doomed or not free(timer):
+                    continue
+                if left is None or left <= 0:
                     ready.append((timer, node, self._take_timer))
-                    continue
-                left = handle.wait_ns()
-                if left is not None:
+                else:
                     due = left if due is None else min(due, left)
-            for subscription in list(node.subscriptions):
-                if subscription.handle.is_ready() and self.can_execute(subscription):
-                    ready.append((subscription, node, self._take_subscription))
+            ready += [
+                (it, node, self._take_subscription) for it in node.subscriptions if it.handle.is_ready() and free(it)
+            ]
             for guard in list(node.guards):
                 if guard.handle.triggered:
                     guard.handle.triggered = False
                     guard._executor_triggered = True
-                if guard._executor_triggered and self.can_execute(guard):
+                if guard._executor_triggered and free(guard):
                     ready.append((guard, node, self._take_guard_condition))
-            for client in list(node.clients):
-                if client.handle.is_ready() and self.can_execute(client):
-                    ready.append((client, node, self._take_client))
-            for service in list(node.services):
-                if service.handle.is_ready() and self.can_execute(service):
-                    ready.append((service, node, self._take_service))
+            ready += [(it, node, self._take_client) for it in node.clients if it.handle.is_ready() and free(it)]
+            ready += [(it, node, self._take_service) for it in node.services if it.handle.is_ready() and free(it)]
         return ready, due
 
     def _look_at(self, waitable: Any) -> tuple[bool, int | None]:
