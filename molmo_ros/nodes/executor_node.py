@@ -21,6 +21,8 @@ from molmo_ros.motion.gate import Gate
 from molmo_ros.motion.model import RobotModel
 from molmo_ros.nodes import convert
 from molmo_ros.nodes.base import Param, declare, exit_with, run
+from molmo_ros.nodes.chunk_stream import PARAMS as CHUNK_PARAMS
+from molmo_ros.nodes.chunk_stream import ChunkStream
 from molmo_ros.nodes.controller_driver import PARAMS as DRIVER_PARAMS
 from molmo_ros.nodes.controller_driver import ControllerDriver
 from molmo_ros.nodes.health import Health
@@ -31,6 +33,7 @@ from molmo_ros_interfaces.msg import ExecutionState
 
 PARAMS = (
     *DRIVER_PARAMS,
+    *CHUNK_PARAMS,
     Param(name="robot", default="fr3", doc="Robot whose limits hold, by its file in config/robots."),
     Param(name="base_frame", default="fr3_link0", doc="Frame of the state's header."),
     Param(
@@ -91,6 +94,16 @@ class ExecutorNode(Node):
             goal_callback=lambda _: GoalResponse.ACCEPT,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
             callback_group=group,
+        )
+        self._chunks = ChunkStream(
+            self,
+            values,
+            robot,
+            self._driver,
+            self._health,
+            claim=self._claim_for_chunks,
+            release=self._release_from_chunks,
+            allowed=lambda: self._armed and not self._stopped,
         )
         self.create_timer(0.1, self._tick, group)
 
@@ -156,9 +169,26 @@ class ExecutorNode(Node):
                 self._problem = ErrorCode.NOT_ARMED, "The robot is not armed; call the arm service."
         self._say()
 
+    def _claim_for_chunks(self, commander: str, goal_id: str) -> MolmoRosError | None:
+        refusal = self._take_robot(self._chunks, commander, goal_id)
+        if refusal is not None:
+            return MolmoRosError(refusal.code, refusal.message)
+        self._mode = ExecutionState.MODE_CHUNK
+        self._say()
+        return None
+
+    def _release_from_chunks(self) -> None:
+        with self._lock:
+            self._owner, self._commander = None, ""
+            self._mode = ExecutionState.MODE_STOPPED if self._stopped else ExecutionState.MODE_HOLD
+        self._say()
+
     def _claim(self, handle: object) -> MotionResult | None:
+        request = handle.request
+        return self._take_robot(handle, request.commander, request.goal_id)
+
+    def _take_robot(self, owner: object, commander: str, goal_id: str) -> MotionResult | None:
         """Takes ownership of the robot for one motion, or says why not."""
-        commander = handle.request.commander
         with self._lock:
             if self._stopped:
                 return MotionResult(code=ErrorCode.STOPPED, message=self._problem[1])
@@ -169,7 +199,7 @@ class ExecutorNode(Node):
                     code=ErrorCode.COMMANDER_CONFLICT,
                     message=f'"{self._commander}" is moving the robot; wait or cancel.',
                 )
-            self._owner, self._commander, self._goal_id = handle, commander, handle.request.goal_id
+            self._owner, self._commander, self._goal_id = owner, commander, goal_id
         return None
 
     def _execute(self, handle: object) -> ExecuteMotion.Result:
@@ -243,7 +273,14 @@ class ExecutorNode(Node):
             handle.abort()
         return result
 
+    def close(self) -> None:
+        """Ends the streaming of actions."""
+        self._chunks.close()
+
     def _say(self) -> None:
+        problem = self._problem
+        if problem[0] is ErrorCode.NONE and self._mode == ExecutionState.MODE_CHUNK:
+            problem = self._chunks.problem
         message = ExecutionState(
             mode=self._mode,
             armed=self._armed,
@@ -253,8 +290,8 @@ class ExecutorNode(Node):
             fraction=self._fraction,
             gate_accepted=self._driver.accepted,
             gate_refused=self._driver.refused,
-            error_code=int(self._problem[0]),
-            error_msg=self._problem[1],
+            error_code=int(problem[0]),
+            error_msg=problem[1],
         )
         message.header = convert.header(self._base_frame, self.get_clock().now().nanoseconds)
         try:

@@ -93,9 +93,10 @@ def build(dtype: np.dtype[Any], shape: tuple[int, ...], data: bytes) -> npt.NDAr
         raise invalid(f"an array of shape {shape} came with {len(data)} bytes instead of {size_bytes(dtype, shape)}")
     if dtype.kind == "b":
         # A byte other than 0 and 1 is no boolean; numpy would not notice.
-        array = np.frombuffer(data, dtype=np.uint8) != 0
+        array: npt.NDArray[Any] = np.frombuffer(data, dtype=np.uint8) != 0
+        array = array.reshape(shape)
         array.flags.writeable = False
-        return array.reshape(shape)
+        return array
     return np.frombuffer(data, dtype=dtype).reshape(shape)
 
 
