@@ -43,6 +43,7 @@ class SceneObject:
         shape: Shape word: "block", "ball", "can", "bottle", "box", "mug", "bowl", "plate", "tray", "stick", ...,
             or "object".
         shape_scores: Score per shape word, 0..1.
+        colour_scores: How well each basic colour name fits, 0..1; more than one may, near a boundary.
         is_receptacle: Whether things can be put in or on it (a concave or flat open top).
         touches_border: Whether the mask is cut by the image border.
         confidence: 0..1.
@@ -58,6 +59,7 @@ class SceneObject:
     rgb: npt.NDArray[np.float64]
     shape: str
     shape_scores: dict[str, float]
+    colour_scores: dict[str, float] = field(default_factory=dict)
     is_receptacle: bool = False
     touches_border: bool = False
     confidence: float = 1.0

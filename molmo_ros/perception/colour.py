@@ -63,6 +63,25 @@ def colour_shares(rgb: npt.NDArray[np.uint8]) -> dict[str, float]:
     return {name: float(share[i]) for i, name in enumerate(NAMES)}
 
 
+def colour_scores(rgb: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """How well each basic colour name fits (N, 3) pixels, 0..1.
+
+    A chromatic colour fits by its share. What has no hue is white, grey or black by its brightness alone, and under
+    unknown light those have no sharp edge: near it, both names fit in part.
+    """
+    scores = colour_shares(rgb)
+    neutral = sum(scores[name] for name in NEUTRAL)
+    if len(rgb) and neutral > 0:
+        bright = float(np.percentile(np.max(rgb, axis=1), 90)) / 255.0
+        for name, levels, fits in (
+            ("black", (0.0, 0.18, 0.30), (1.0, 1.0, 0.0)),
+            ("grey", (0.18, 0.30, 0.62, 0.80), (0.0, 1.0, 1.0, 0.0)),
+            ("white", (0.50, 0.68, 1.0), (0.0, 1.0, 1.0)),
+        ):
+            scores[name] = neutral * float(np.interp(bright, levels, fits))
+    return scores
+
+
 def name_colour(rgb: npt.NDArray[np.uint8]) -> str:
     """The basic colour that dominates (N, 3) pixels, "mixed" where none does."""
     shares = colour_shares(rgb)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from molmo_ros.core.scene import Plane, SceneObject
 from molmo_ros.core.types import Frame
-from molmo_ros.perception.colour import name_colour
+from molmo_ros.perception.colour import colour_scores, name_colour
 from molmo_ros.perception.shape import describe_shape
 from molmo_ros.perception.solid import fit_solid, quantiles
 
@@ -82,6 +82,7 @@ def make_object(
         T_base_box=T_base_box,
         size_m=np.array([*sides_m, solid.tall_m]),
         colour=colour,
+        colour_scores=colour_scores(pixels),
         rgb=pixels.mean(axis=0).astype(np.float64),
         shape=shape.name,
         shape_scores=shape.scores,

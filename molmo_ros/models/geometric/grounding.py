@@ -16,6 +16,8 @@ from molmo_ros.models.geometric.phrases import NounPhrase
 # A shape score below this is no evidence for the noun; one below half of the best in view loses to it.
 MIN_SHAPE_SCORE = 0.2
 RIVAL_RATIO = 0.55
+# Share of a thing's pixels that must show a colour it is not called by, for the colour still to name it.
+MIN_COLOUR_SCORE = 0.25
 # Gap between surfaces that still counts as "next to" [m] (within the 0..0.25 of MolmoBot's paper).
 NEXT_TO_GAP_M = 0.15
 # Two extents closer than this look equally big or tall [m].
@@ -89,7 +91,7 @@ def _matching(phrase: NounPhrase, scene: Scene, T_base_camera: npt.NDArray[np.fl
     if phrase.receptacle:
         candidates = [o for o in candidates if o.is_receptacle]
     if phrase.colours:
-        candidates = [o for o in candidates if o.colour in phrase.colours]
+        candidates = _by_colour(phrase, candidates)
     if phrase.shapes:
         candidates = _by_shape(phrase, candidates)
     for relation, references in phrase.relations:
@@ -109,6 +111,15 @@ def _matching(phrase: NounPhrase, scene: Scene, T_base_camera: npt.NDArray[np.fl
     if phrase.ordinal and not phrase.superlative:
         candidates = candidates[phrase.ordinal : phrase.ordinal + 1]
     return candidates
+
+
+def _by_colour(phrase: NounPhrase, candidates: list[SceneObject]) -> list[SceneObject]:
+    """Things called by the colour; where none of the shape is, those on whose pixels it is seen in good part."""
+    named = [o for o in candidates if o.colour in phrase.colours]
+    if not phrase.shapes or _by_shape(phrase, named):
+        return named
+    tinged = [o for o in candidates if max(o.colour_scores.get(c, 0.0) for c in phrase.colours) >= MIN_COLOUR_SCORE]
+    return tinged if _by_shape(phrase, tinged) else named
 
 
 def _shape_score(phrase: NounPhrase, item: SceneObject) -> float:

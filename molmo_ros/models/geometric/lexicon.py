@@ -44,7 +44,7 @@ NOUNS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "tin": {"can": 1.0, "jar": 0.6},
         "cylinder": {"can": 1.0, "jar": 0.7, "bottle": 0.5, "cup": 0.5, "stick": 0.4},
         "bottle": {"bottle": 1.0, "can": 0.4, "jar": 0.4},
-        "jar": {"jar": 1.0, "can": 0.7, "bottle": 0.4},
+        "jar": {"jar": 1.0, "can": 0.7, "bottle": 0.4, "cup": 0.35},
         "pot": {"jar": 0.8, "bowl": 0.5, "cup": 0.5},
         "cup": {"cup": 1.0, "mug": 0.9, "can": 0.3},
         "glass": {"cup": 1.0, "mug": 0.4, "can": 0.4},
