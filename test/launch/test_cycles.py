@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="co
 @pytest.mark.parametrize("graph", [PLAIN, GRAPH], ids=["processes", "nodes"])
 def test_repeated_launches_leave_nothing_behind(graph, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    result = run_cycles(10, graph=graph)
+    result = run_cycles(6, graph=graph)
     assert result.failed == 0
     assert result.after.processes == 0
     assert result.after.descriptors == result.before.descriptors

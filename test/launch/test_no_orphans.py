@@ -71,7 +71,7 @@ def test_killed_spawner_ends_the_launch_and_its_processes(family):
     os.kill(spawner_of(launch), signal.SIGKILL)
     assert launch.finish() == 1
     assert "the process that owns the launched processes was killed" in launch.text
-    wait_gone(*pids[:2])
+    wait_gone(*pids)
 
 
 PARAMETERS = """

@@ -9,7 +9,6 @@ after rclpy and numpy were imported once, which is what makes eight nodes start 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from molmo_ros.embedded.launch import program
+from molmo_ros.embedded.launch import processes, program
 from molmo_ros.embedded.launch.channel import Channel, ChannelClosed
 
 PRELOAD = (
@@ -41,9 +40,7 @@ PRELOAD = (
 PRELOAD_IF_INSTALLED = ("yaml", "cv2", "scipy.spatial", "tf2_ros", "diagnostic_updater", "molmo_ros_interfaces.msg")
 GRACE_S = 1.0
 CANNOT_RUN = 127
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _EMBEDDED = Path(__file__).resolve().parents[1]
-_LINUX = sys.platform.startswith("linux")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, signal.SIGPIPE)
 
 
@@ -64,12 +61,11 @@ class Spawner:
         self.scratch = scratch
         self.live: dict[int, int] = {}
         self.preloaded = False
-        self.libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
         self.wakeup_read, self.wakeup_write = os.pipe()
 
     def serve(self) -> Job | None:
         """Handle requests; returns a job in a forked child, and None when the launch is over."""
-        self._prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        processes.adopt_orphans()
         for descriptor in (self.wakeup_read, self.wakeup_write):
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(self.wakeup_write, warn_on_full_buffer=False)
@@ -126,7 +122,7 @@ class Spawner:
     def _become(self, message: dict[str, Any], descriptors: list[int], parent: int) -> Job | None:
         """Turn this forked child into the process that was asked for."""
         os.setsid()
-        self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        processes.die_with_parent()
         if os.getppid() != parent:
             os._exit(CANNOT_RUN)
         signal.set_wakeup_fd(-1)
@@ -149,7 +145,7 @@ class Spawner:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         sys.stdout.reconfigure(line_buffering=True)
-        self._prctl(_PR_SET_NAME, message["name"].encode()[:15])
+        processes.set_name(message["name"])
         if "numpy.random" in sys.modules:
             sys.modules["numpy.random"].seed()
         return Job(target=entry, name=message["name"], arguments=arguments)
@@ -173,7 +169,7 @@ class Spawner:
             pid = ended.si_pid
             if pid in self.live:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGTERM if _LINUX else signal.SIGKILL)
+                    os.killpg(pid, signal.SIGTERM if processes.LINUX else signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             name = self.live.pop(pid, None)
             if name is not None:
@@ -186,21 +182,21 @@ class Spawner:
                 for pid in list(self.live):
                     self._signal(pid, number)
                 self._wait_until_gone(GRACE_S)
-        if _children():
-            for pid in _children():
-                _kill(pid, signal.SIGTERM)
+        if processes.children():
+            for pid in processes.children():
+                processes.kill(pid, signal.SIGTERM)
             self._wait_until_gone(GRACE_S)
-        while _children() or self.live:
+        while processes.children() or self.live:
             for pid in list(self.live):
                 self._signal(pid, signal.SIGKILL)
-            for pid in _children():
-                _kill(pid, signal.SIGKILL)
+            for pid in processes.children():
+                processes.kill(pid, signal.SIGKILL)
             self._wait_until_gone(0.05)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _wait_until_gone(self, limit_s: float) -> None:
         deadline = time.monotonic() + limit_s
-        while (self.live or _children()) and time.monotonic() < deadline:
+        while (self.live or processes.children()) and time.monotonic() < deadline:
             with selectors.DefaultSelector() as selector:
                 selector.register(self.wakeup_read, selectors.EVENT_READ)
                 selector.select(min(0.05, limit_s))
@@ -209,10 +205,6 @@ class Spawner:
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(ChannelClosed):
             self.channel.send(message)
-
-    def _prctl(self, option: int, value: int | bytes) -> None:
-        if self.libc is not None:
-            self.libc.prctl(option, value, 0, 0, 0)
 
 
 def _preload() -> bool:
@@ -242,25 +234,6 @@ def _execute(command: list[str], *, shell: bool) -> NoReturn:
     except OSError as error:
         os.write(2, f"cannot run '{command[0]}': {error.strerror}\n".encode())
         os._exit(CANNOT_RUN)
-
-
-def _children() -> list[int]:
-    """Direct children of this process; orphans of the launch become such (Linux only)."""
-    if not _LINUX:
-        return []
-    found = []
-    me = str(os.getpid())
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                if file.read().rpartition(")")[2].split()[1] == me:
-                    found.append(int(name))
-    return found
-
-
-def _kill(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
 
 
 def main() -> object:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from molmo_ros.embedded.launch import program
+from molmo_ros.embedded.launch import processes, program
 from molmo_ros.embedded.launch.channel import Channel, ChannelClosed
 from molmo_ros.embedded.launch.output import Output, Screen
 from molmo_ros.embedded.launch.plan import EntryPoint, LaunchPlan, MessagePlan, ParameterFile, ProcessPlan, ShutdownPlan
@@ -42,7 +42,8 @@ def run_plan(
         screen: where lines go; stdout and stderr of this process by default.
         log_dir: folder of log files; none are written without it.
         preload: start Python nodes by forking a process that has imported rclpy already.
-        handle_signals: install signal handlers (only possible in the main thread).
+        handle_signals: this process is for this launch alone: install signal handlers (only possible in the main
+            thread), and end every descendant should the spawner be killed.
 
     Returns:
         0, or 1 when a process ended with an error of its own that nothing respawned.
@@ -85,6 +86,9 @@ class Supervisor:
         self.done = self.loop.create_future()
         self.scratch = tempfile.mkdtemp(prefix="molmo_ros_launch_")
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if handle_signals else ()
+        self.owns_process = handle_signals
+        if handle_signals:
+            processes.adopt_orphans()
         try:
             self._start_spawner()
             for number in signals:
@@ -300,6 +304,9 @@ class Supervisor:
             if process.pid:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
+        if self.owns_process:
+            self.spawner.wait()
+            processes.kill_all_children()
         self.screen.say("ERROR", "launch", "the process that owns the launched processes was killed; all of them ended")
         self.failed = True
         self.done.set_result(None)
