@@ -136,10 +136,12 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
             span[root] = min(low, int(facets.span_u[i, 0])), max(high, int(facets.span_u[i, 1]))
     length: dict[tuple[int, int], float] = {}
     for row, (i, j) in enumerate(borders.pairs.tolist()):
-        for a, b in ((i, j), (j, i)):
+        nearer = float(borders.first_nearer[row])
+        for a, b, b_nearer in ((i, j, float(borders.jump[row]) - nearer), (j, i, nearer)):
             if hollow[a] and not hollow[b]:
+                # The rim hides part of the inside, so over a jump the outside is the nearer one.
                 key = (inside.find(a), b)
-                cells = float(borders.joined[row] + borders.valley[row] + borders.jump[row])
+                cells = float(borders.joined[row] + borders.valley[row]) + b_nearer
                 length[key] = length.get(key, 0.0) + cells
     for root, highest in top.items():
         low, high = span[root]
