@@ -145,7 +145,7 @@ def test_find_pkg_share_finds_this_package(logged):
         ("<logg/>", "<logg> cannot stand inside <launch>"),
         ('<node_container pkg="a"/>', "not supported by this launcher"),
         ('<include file="/no/such.launch.xml"/>', "does not exist"),
-        ('<include file="/no/such.launch.py"/>', "Python launch file"),
+        ('<include file="$(dirname)/other.launch.py"/>', "does not exist"),
         ('<log message="x" if="1" unless="1"/>', "both 'if' and 'unless'"),
         ("hello", "unexpected text 'hello'"),
         ('<timer period="-1"><log message="x"/></timer>', "not a number of seconds"),
@@ -245,3 +245,13 @@ def test_deprecated_file_warns(tmp_path):
     (step,) = make_plan(path).steps
     assert step.warning
     assert step.text.endswith("is deprecated: use new.launch.xml")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("a.launch.py", "Python launch files"), ("a.launch.yaml", "YAML launch files")]
+)
+def test_other_formats_are_refused_by_name(tmp_path, name, said):
+    path = tmp_path / name
+    path.write_text("")
+    with pytest.raises(LaunchError, match=said):
+        make_plan(path)

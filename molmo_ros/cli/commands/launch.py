@@ -87,7 +87,10 @@ def _locate(package_name: str, words: list[str]) -> tuple[Path, list[str]]:
     if path.is_file():
         return path, words
     if not words or ":=" in words[0]:
+        offered = packages.launch_files(package_name)
         text = f"'{package_name}' is no launch file; give a path, or a package and the name of its launch file"
+        if offered:
+            text = f"name a launch file of package '{package_name}': {', '.join(offered)}"
         raise MolmoRosError(ErrorCode.LAUNCH_INVALID, text)
     try:
         return packages.launch_file(package_name, words[0]), words[1:]

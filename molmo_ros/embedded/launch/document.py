@@ -119,6 +119,7 @@ ACTIONS: dict[str, Schema] = {
     "shutdown": _schema("", "reason"),
 }
 _ROOT = _schema("", "deprecated version", actions=True, conditional=False)
+_OTHER_FORMATS = {".py": "Python", ".yaml": "YAML", ".yml": "YAML"}
 _NOT_HERE = {
     "node_container": "component containers load C++ plug-ins",
     "load_composable_node": "components are C++ plug-ins",
@@ -141,6 +142,8 @@ def load_document(path: Path) -> Element:
     Raises:
         LaunchError: when the file cannot be read, is not XML or does not follow the launch format.
     """
+    if path.suffix in _OTHER_FORMATS:
+        raise LaunchError(f"{_OTHER_FORMATS[path.suffix]} launch files are not read here; write it as XML", str(path))
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise LaunchError(f"the launch file is larger than {MAX_FILE_BYTES >> 20} MiB", str(path))

@@ -280,8 +280,6 @@ class _Evaluation:
         path = Path(self.context.text(element, "file"))
         if self.depth >= MAX_INCLUDE_DEPTH:
             raise element.error(f"launch files include each other deeper than {MAX_INCLUDE_DEPTH}")
-        if path.suffix == ".py":
-            raise element.error(f"'{path}' is a Python launch file; this launcher reads XML launch files")
         if not path.is_file():
             raise element.error(f"the included file '{path}' does not exist")
         root = load_document(path)

@@ -108,6 +108,15 @@ def package_executables(package: str) -> list[str]:
     return sorted(names)
 
 
+def launch_files(package: str) -> list[str]:
+    """Names of the launch files of a package, sorted; none where it is not installed."""
+    try:
+        share = find_share(package)
+    except PackageNotFoundError:
+        return []
+    return sorted({path.name for path in (share / "launch").rglob("*.launch.xml")})
+
+
 def launch_file(package: str, name: str) -> Path:
     """The launch file of that name anywhere in a package's share folder.
 
