@@ -19,7 +19,9 @@ UNLIKE_WEIGHT = 0.7
 RIM_TOLERANCE_M = 0.02
 RIM_SHARE = 0.6
 SPAN_SHARE = 0.55
-NO_TOP = 0.8
+NO_TOP = 0.55
+FLAT_RAD = -0.1
+HOLE_SHARE = 0.12
 RIM_REACH_CELLS = 3
 MIN_HOLE_CELLS = 30
 MIN_HOLE_KNOWN = 0.5
@@ -189,7 +191,8 @@ def merge_rims(labels: LabelImage, facets: Facets, grid: Grid, alike: Callable[[
         near, cells = np.unique(ring[ring > 0], return_counts=True)
         outer = np.array([np.count_nonzero(around_all & (labels == k)) >= CARRY_CELLS for k in near], dtype=bool)
         near, cells = near[outer], cells[outer]
-        if len(near) < 2:
+        # A gap between solid things is small beside them; the bottom of a plate is not beside its rim.
+        if len(near) < 2 or stats[hole, cv2.CC_STAT_AREA] < HOLE_SHARE * facets.cells[near].sum():
             continue
         top = _weighted_median(facets.top_m[near], cells)
         rim = [int(k) for k in near if facets.top_m[k] < top + RIM_TOLERANCE_M and facets.bottom_m[k] < top]
@@ -217,7 +220,8 @@ def _behind_rim(borders: Borders, facets: Facets) -> npt.NDArray[np.bool_]:
             continue
         back, front = (j, i) if borders.first_nearer[row] > 0.5 * borders.jump[row] else (i, j)
         found[back] |= (
-            facets.centre_v[back] < facets.centre_v[front]
+            facets.hollow_rad[back] > FLAT_RAD
+            and facets.centre_v[back] < facets.centre_v[front]
             and facets.facing_up[back] < NO_TOP
             and facets.span_u[back, 0] >= facets.span_u[front, 0] - RIM_CELLS
             and facets.span_u[back, 1] <= facets.span_u[front, 1] + RIM_CELLS
