@@ -40,7 +40,8 @@ def prompt_of(tensors, case):
         attention_mask=pick("attention_mask").long(),
         images=pick("images"),
         pooling=None if pooling is None else pooling.long(),
-        image_masks=pick("image_masks"),
+        # The published MolmoAct forward leaves the padding masks out; only Molmo v1 uses them.
+        image_masks=None,
     )
 
 
