@@ -6,13 +6,26 @@ from hypothesis import strategies as st
 from molmo_ros.embedded.launch.document import ACTIONS, LaunchError
 from molmo_ros.embedded.launch.evaluate import declared_arguments, make_plan
 
-TAGS = [*ACTIONS, "param", "remap", "env", "keep", "choice", "launch", "nonsense"]
+TAGS = [*[tag for tag in ACTIONS if tag != "include"] * 5, "include", "param", "keep", "nonsense"]
 NAMES = sorted({name for schema in ACTIONS.values() for name in schema.required | schema.optional} | {"if", "unless"})
 WORDS = [
     *("", "a", "1", "true", "0.5", "[1, 2]", "{a: 1}", "/", "/bin/true", "a/b", "x y", "'", "shutdown", "screen", "~"),
     *("$(var a)", "$(var a b)", "$(env HOME)", "$(eval '1 + 1')", "$(eval a)", "$(dirname)", "$(not 1)", "$(", "$(x)"),
     *("$(find-pkg-share molmo_ros)", "$(equals 1 1)", "$(if 1 a)", "$(anon a)", "$(file-content /)", "\\$(a)", "5$"),
 ]
+GOOD = {
+    "exec": ["/bin/true"],
+    "cmd": ["/bin/true $(var x y)"],
+    "default": ["$(env HOME)"],
+    "filename": ["/dev/null"],
+    "output": ["screen"],
+    "cwd": ["/"],
+    "on_exit": ["shutdown"],
+    "type": ["str"],
+    "pkg": ["demo_nodes_py"],
+    "launch-prefix": ["nice -n 1"],
+}
+NUMBERS = {"if", "scoped", "forwarding", "period", "cancel_on_shutdown", "prepend", "shell", "emulate_tty"}
 
 
 @st.composite
@@ -23,14 +36,21 @@ def tags(draw):
     required = sorted(schema.required) if schema else ["name", "value"]
     optional = sorted(schema.optional) if schema else ["from", "to", "type"]
     names = required + draw(st.lists(st.sampled_from([*optional, "if"]), max_size=3))
-    if draw(st.integers(0, 9)) == 0:
+    if draw(st.integers(0, 19)) == 0:
         names = draw(st.lists(st.sampled_from(NAMES), max_size=4))
-    return tag, {name: draw(st.sampled_from(WORDS)) for name in names}
+    return tag, {name: draw(words(name)) for name in names}
+
+
+def words(name: str):
+    """Mostly what the attribute wants."""
+    fits = name in NUMBERS or name.startswith("respawn") or name.endswith("timeout")
+    good = ["1"] if fits else GOOD.get(name, ["a"])
+    return st.sampled_from(good * (len(WORDS) * 9) + WORDS)
 
 
 elements = st.recursive(
     st.tuples(tags(), st.just([])),
-    lambda children: st.tuples(tags(), st.lists(children, max_size=3)),
+    lambda children: st.tuples(st.just(("group", {})), st.lists(children, max_size=3)),
     max_leaves=8,
 )
 
