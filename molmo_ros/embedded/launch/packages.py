@@ -142,7 +142,7 @@ _STOCK = (
 
 
 def _is_stock(package: str, executable: str) -> bool:
-    if (package, executable) not in _STOCK:
+    if (package, executable) not in _STOCK or importlib.util.find_spec("molmo_ros.embedded.executables") is None:
         return False
     return importlib.util.find_spec(f"molmo_ros.embedded.executables.{executable}") is not None
 
