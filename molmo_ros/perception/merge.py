@@ -151,7 +151,7 @@ def merge_insides(borders: Borders, facets: Facets) -> Clusters:
             (cells, b)
             for (a, b), cells in length.items()
             if a == root
-            and facets.top_m[b] > RIM_SHARE * highest
+            and RIM_SHARE * highest < facets.top_m[b] < highest + RIM_TOLERANCE_M
             and min(high, facets.span_u[b, 1]) - max(low, facets.span_u[b, 0]) > SPAN_SHARE * (high - low)
         ]
         if outer:
