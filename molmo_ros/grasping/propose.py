@@ -21,6 +21,7 @@ from molmo_ros.grasping.rim import rim_candidates
 from molmo_ros.grasping.suppress import suppress
 
 FEW = 8
+FINGER_ROOM_M = 0.005
 
 Reachability = Callable[[npt.NDArray[np.float64]], Sequence[tuple[bool, ErrorCode, str]]]
 """(K, 4, 4) tool poses in the base frame to one (reachable, code, sentence) each."""
@@ -88,8 +89,13 @@ def propose_grasps(
         return ()
     limit = max(40, settings.max_candidates // len(items))
     grasps = filter_candidates([sample_candidates(item, scene, hand, limit) for item in items], scene, hand, settings)
-    sampled = {grasp.object_id for grasp in grasps}
-    grasps += [_no_candidate(item, hand) for item in items if item.object_id not in sampled]
+    # What no grasp fits is told first of all by its width, whatever else its candidates met.
+    taken = {grasp.object_id for grasp in grasps if grasp.status is GraspStatus.CANDIDATE}
+    tried = {grasp.object_id for grasp in grasps}
+    hopeless = [
+        item for item in items if item.object_id not in tried or (item.object_id not in taken and _too_wide(item, hand))
+    ]
+    grasps = [_no_candidate(item, hand) for item in hopeless] + grasps
     passed = sorted((g for g in grasps if g.status is GraspStatus.CANDIDATE), key=lambda g: -g.quality)
     kept = passed[: settings.max_accepted]
     refused = [g for g in grasps if g.status is GraspStatus.REJECTED]
@@ -167,11 +173,15 @@ def _grasp(candidates: Candidates, verdicts: Verdicts, k: int) -> Grasp:
     )
 
 
+def _too_wide(item: SceneObject, hand: HandGeometry) -> bool:
+    return bool(min(item.size_m[:2]) > hand.max_width_m - FINGER_ROOM_M)
+
+
 def _no_candidate(item: SceneObject, hand: HandGeometry) -> Grasp:
     T = item.T_base_box.copy()
     T[:3, 1], T[:3, 2] = -T[:3, 1], -T[:3, 2]
     width_m = float(min(item.size_m[:2]))
-    if width_m > hand.max_width_m - 0.005:
+    if _too_wide(item, hand):
         code = ErrorCode.GRASP_TOO_WIDE
         reason = (
             f"the {item.shape} is {100 * width_m:.1f} cm wide where it is narrowest; "
