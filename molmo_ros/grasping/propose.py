@@ -89,12 +89,14 @@ def propose_grasps(
         return ()
     limit = max(40, settings.max_candidates // len(items))
     grasps = filter_candidates([sample_candidates(item, scene, hand, limit) for item in items], scene, hand, settings)
-    # What no grasp fits is told first of all by its width, whatever else its candidates met.
+    # What no grasp fits is refused for its width, whatever else its candidates met.
     taken = {grasp.object_id for grasp in grasps if grasp.status is GraspStatus.CANDIDATE}
     tried = {grasp.object_id for grasp in grasps}
     hopeless = [
         item for item in items if item.object_id not in tried or (item.object_id not in taken and _too_wide(item, hand))
     ]
+    wide = {item.object_id for item in hopeless if _too_wide(item, hand)}
+    grasps = [g for g in grasps if g.object_id not in wide or g.reason_code is ErrorCode.GRASP_TOO_WIDE]
     grasps = [_no_candidate(item, hand) for item in hopeless] + grasps
     passed = sorted((g for g in grasps if g.status is GraspStatus.CANDIDATE), key=lambda g: -g.quality)
     kept = passed[: settings.max_accepted]
