@@ -131,6 +131,8 @@ class ServiceServer:
         qos: _qos.QoS,
         wake: Callable[[], None],
     ) -> None:
+        import zenoh
+
         self.service = service
         self.qos = qos.resolved()
         self.queue: deque[tuple[zenoh.Query, int]] = deque()
@@ -138,7 +140,7 @@ class ServiceServer:
         self._wake = wake
         self._lock = threading.Lock()
         self._pending: dict[tuple[bytes, int], zenoh.Query] = {}
-        self._key = keys.data_key(session.domain_id, service, dds_type, type_hash)
+        self._key = zenoh.KeyExpr(keys.data_key(session.domain_id, service, dds_type, type_hash))
         entity = session.endpoint(node, keys.SERVICE, service, dds_type, type_hash, self.qos)
         self._queryable = session.zenoh.declare_queryable(self._key, session.callback(self._on_query), complete=True)
         self.token = Token(session, entity)

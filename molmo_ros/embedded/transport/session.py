@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from molmo_ros.embedded.transport import config, keys
 from molmo_ros.embedded.transport.graph import Graph
+from molmo_ros.embedded.transport.memory import keep_large_blocks
 from molmo_ros.embedded.transport.rendezvous import Rendezvous
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Session:
             raise TransportError(
                 "The embedded ROS runtime needs Eclipse Zenoh: pip install 'molmo_ros[runtime]'."
             ) from error
+        keep_large_blocks()
         self.domain_id = domain_id
         self.graph = Graph()
         self.warned = Warned()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -72,7 +73,7 @@ class Client:
                 raise RuntimeError(f"Sequence ({sequence_number}) conflicts with pending request")
             future = Future()
             self._pending_requests[sequence_number] = future
-            future.add_done_callback(self.remove_pending_request)
+            future._add_waiter(partial(self._forget, sequence_number))
         return future
 
     def get_pending_request(self, sequence_number: int) -> Future:
@@ -83,6 +84,9 @@ class Client:
         """
         with self._lock:
             return self._pending_requests[sequence_number]
+
+    def _forget(self, sequence_number: int) -> None:
+        self._pending_requests.pop(sequence_number, None)
 
     def remove_pending_request(self, future: Future) -> None:
         """Stop waiting for a response."""

@@ -9,12 +9,14 @@ import inspect
 import os
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Lock, RLock
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rclpy.constants import S_TO_NS
 from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
@@ -58,7 +60,8 @@ class _WorkTracker:
 
     def __init__(self) -> None:
         self._count = 0
-        self._condition = Condition()
+        self._waiting = False
+        self._condition = Condition(Lock())
 
     def __enter__(self) -> None:
         with self._condition:
@@ -67,11 +70,13 @@ class _WorkTracker:
     def __exit__(self, *_: object) -> None:
         with self._condition:
             self._count -= 1
-            self._condition.notify_all()
+            if self._waiting:
+                self._condition.notify_all()
 
     def wait(self, timeout_sec: float | None = None) -> bool:
         timeout = None if timeout_sec is None or timeout_sec < 0 else timeout_sec
         with self._condition:
+            self._waiting = True
             return self._condition.wait_for(lambda: self._count == 0, timeout)
 
 
@@ -80,6 +85,12 @@ async def await_or_execute(callback: Callable[..., Any], *args: Any) -> Any:
     if inspect.iscoroutinefunction(callback):
         return await callback(*args)
     return callback(*args)
+
+
+async def _call(callback: Callable[..., Any], *args: Any) -> Any:
+    """Like :func:`await_or_execute`, without looking at the callback first."""
+    result = callback(*args)
+    return await result if type(result) is CoroutineType else result
 
 
 def _never() -> bool:
@@ -93,7 +104,7 @@ class Executor:
         self._context = get_default_context() if context is None else context
         if self._context.handle is None:
             raise RuntimeError("Context must be initialized before it can have an executor")
-        self._nodes: set[Node] = set()
+        self._nodes: tuple[Node, ...] = ()
         self._nodes_lock = RLock()
         self._tasks: list[Work] = []
         self._tasks_lock = Lock()
@@ -131,7 +142,7 @@ class Executor:
         if not first and not self._work_tracker.wait(timeout_sec):
             return False
         with self._nodes_lock:
-            self._nodes = set()
+            self._nodes = ()
         handle = self._context.handle
         if handle is not None:
             handle.remove_waker(self._waker)
@@ -149,7 +160,7 @@ class Executor:
         with self._nodes_lock:
             if node in self._nodes:
                 return False
-            self._nodes.add(node)
+            self._nodes = (*self._nodes, node)
             node.executor = self
         self._waker.wake()
         return True
@@ -157,7 +168,7 @@ class Executor:
     def remove_node(self, node: Node) -> None:
         """Work for a node no more."""
         with self._nodes_lock:
-            self._nodes.discard(node)
+            self._nodes = tuple(other for other in self._nodes if other is not node)
         self._waker.wake()
 
     def wake(self) -> None:
@@ -166,8 +177,7 @@ class Executor:
 
     def get_nodes(self) -> list[Node]:
         """The nodes it works for."""
-        with self._nodes_lock:
-            return list(self._nodes)
+        return list(self._nodes)
 
     def spin(self) -> None:
         """Work until the executor or its context is shut down."""
@@ -205,7 +215,7 @@ class Executor:
             return None
 
         async def execute() -> None:
-            await await_or_execute(timer.callback)
+            await _call(timer.callback)
 
         return execute
 
@@ -218,7 +228,7 @@ class Executor:
             taken = taken[:1]
 
         async def execute() -> None:
-            await await_or_execute(subscription.callback, *taken)
+            await _call(subscription.callback, *taken)
 
         return execute
 
@@ -245,7 +255,7 @@ class Executor:
             return None
 
         async def execute() -> None:
-            response = await await_or_execute(service.callback, request, service.srv_type.Response())
+            response = await _call(service.callback, request, service.srv_type.Response())
             service.send_response(response, header)
 
         return execute
@@ -254,7 +264,7 @@ class Executor:
         guard._executor_triggered = False
 
         async def execute() -> None:
-            await await_or_execute(guard.callback)
+            await _call(guard.callback)
 
         return execute
 
@@ -268,31 +278,31 @@ class Executor:
 
         return execute
 
+    async def _handle(self, entity: Any, take: Take) -> None:
+        """Take what an entity has and work on it, within its callback group."""
+        group = entity.callback_group
+        if self._is_shutdown or not group.beginning_execution(entity):
+            entity._executor_event = False
+            self._waker.wake()
+            return
+        try:
+            with self._work_tracker:
+                try:
+                    work = take(entity)
+                except InvalidHandle:
+                    work = None
+                finally:
+                    entity._executor_event = False
+                if work is not None:
+                    await work()
+        finally:
+            group.ending_execution(entity)
+            self._waker.wake()
+
     def _make_handler(self, entity: Any, node: Node, take: Take) -> Task:
-        """A task that takes what an entity has and works on it, within its callback group."""
+        """A task that takes what an entity has and works on it."""
         entity._executor_event = True
-
-        async def handle() -> None:
-            group = entity.callback_group
-            if self._is_shutdown or not group.beginning_execution(entity):
-                entity._executor_event = False
-                self._waker.wake()
-                return
-            try:
-                with self._work_tracker:
-                    try:
-                        work = take(entity)
-                    except InvalidHandle:
-                        work = None
-                    finally:
-                        entity._executor_event = False
-                    if work is not None:
-                        await work()
-            finally:
-                group.ending_execution(entity)
-                self._waker.wake()
-
-        task = Task(handle, executor=self)
+        task = Task(self._handle, (entity, take), executor=self)
         with self._tasks_lock:
             self._tasks.append((task, entity, node))
         return task
@@ -301,7 +311,7 @@ class Executor:
         """Whether an entity's callback may begin now."""
         return not entity._executor_event and entity.callback_group.can_execute(entity)
 
-    def _collect(self, nodes: list[Node]) -> tuple[list[tuple[Any, Node, Take]], int | None]:
+    def _collect(self, nodes: Sequence[Node]) -> tuple[list[tuple[Any, Node, Take]], int | None]:
         """Everything that is ready now, and the nanoseconds until the next timer."""
         ready: list[tuple[Any, Node, Take]] = []
         due: int | None = None
@@ -352,7 +362,7 @@ class Executor:
         except InvalidHandle:
             return False, None
 
-    def _runnable_tasks(self, nodes: list[Node]) -> list[Work]:
+    def _runnable_tasks(self, nodes: Sequence[Node]) -> list[Work]:
         if not self._tasks:
             return []
         with self._tasks_lock:
@@ -386,7 +396,7 @@ class Executor:
                 raise ConditionReachedException
             if not self._context.ok():
                 raise ExternalShutdownException
-            chosen = self.get_nodes() if nodes is None else nodes
+            chosen = self._nodes if nodes is None else nodes
             for work in self._runnable_tasks(chosen):
                 if work[0].runnable():
                     yielded = True
@@ -433,20 +443,69 @@ class Executor:
 
 
 class SingleThreadedExecutor(Executor):
-    """Runs callbacks in the thread that spins."""
+    """Runs callbacks in the thread that spins.
+
+    What one look at the nodes finds is a round; :meth:`spin_once` does one thing of the round and
+    looks again when it is empty.
+    """
+
+    def __init__(self, *, context: Context | None = None) -> None:
+        super().__init__(context=context)
+        self._round: deque[tuple[Any, Any, Any]] = deque()
 
     def _spin_once_impl(
         self,
         timeout_sec: float | TimeoutObject | None = None,
         wait_condition: Callable[[], bool] = _never,
     ) -> None:
+        seconds = timeout_sec.timeout if isinstance(timeout_sec, TimeoutObject) else timeout_sec
+        deadline = None if seconds is None or seconds < 0 else time.monotonic_ns() + int(seconds * S_TO_NS)
+        while True:
+            if self._is_shutdown or wait_condition():
+                return
+            if not self._context.ok():
+                raise ExternalShutdownException
+            while self._round:
+                if self._run(*self._round.popleft()):
+                    return
+            nodes = self._nodes
+            self._round.extend(self._runnable_tasks(nodes))
+            ready, due = self._collect(nodes)
+            self._round.extend(ready)
+            if self._round:
+                continue
+            left = None if deadline is None else deadline - time.monotonic_ns()
+            if left is not None and left <= 0:
+                return
+            if due is not None and (left is None or due <= left):
+                self._waker.wait(due)
+            elif not self._waker.wait(left):
+                return
+
+    def _run(self, work: Any, node: Any, take: Any) -> bool:
+        """Run a task, or an entity's callback; ``False`` when it is no longer to be done."""
+        if isinstance(work, Task):
+            if not work.runnable():
+                return False
+            work()
+            if work.done():
+                work.result()
+            return True
+        if node not in self._nodes or not self.can_execute(work):
+            return False
+        if take == self._take_timer and not work.handle.is_ready():
+            return False
+        work._executor_event = True
+        coroutine: Coroutine[Any, Any, None] = self._handle(work, take)
         try:
-            handler, _, _ = self.wait_for_ready_callbacks(timeout_sec, None, wait_condition)
-        except (ShutdownException, TimeoutException, ConditionReachedException):
-            return
-        handler()
-        if handler.done():
-            handler.result()
+            awaited = coroutine.send(None)
+        except StopIteration:
+            return True
+        # Only a callback that waits needs a task.
+        task = Task.resuming(coroutine, awaited, self)
+        with self._tasks_lock:
+            self._tasks.append((task, work, node))
+        return True
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Do one thing, waiting for it at most this long.

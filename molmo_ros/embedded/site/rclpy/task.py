@@ -156,6 +156,18 @@ class Task(Future):
         self.submitted = False
         self._task_lock = threading.Lock()
 
+    @classmethod
+    def resuming(cls, coroutine: Any, awaited: Any, executor: Executor) -> Task:
+        """A task for a coroutine that has begun and waits for ``awaited``."""
+        task = cls(coroutine, executor=executor)
+        task._wait_for(awaited)
+        return task
+
+    def _wait_for(self, awaited: Any) -> None:
+        if isinstance(awaited, Future):
+            self._parked = True
+            awaited._add_waiter(self._unpark)
+
     def __call__(self) -> None:
         """Run the function, or the coroutine up to where it next waits."""
         if self._done or self._executing or not self._task_lock.acquire(blocking=False):
@@ -172,10 +184,7 @@ class Task(Future):
     def _step(self) -> None:
         try:
             if self._coroutine:
-                awaited = self._handler.send(None)
-                if isinstance(awaited, Future):
-                    self._parked = True
-                    awaited._add_waiter(self._unpark)
+                self._wait_for(self._handler.send(None))
                 return
             result = self._handler(*self._args, **self._kwargs)
         except StopIteration as stop:
