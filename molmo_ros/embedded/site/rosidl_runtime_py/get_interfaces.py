@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable
 
 from molmo_ros.embedded import typesys
@@ -22,10 +23,10 @@ def get_interfaces(package_names: Iterable[str] = ()) -> dict[str, list[str]]:
     known = typesys.list_packages()
     names = list(package_names)
     for name in names:
-        if name not in known:
+        if name not in known and importlib.util.find_spec(name) is None:
             raise LookupError(f"Unknown package '{name}'")
     found = {}
-    for package in names or known:
+    for package in [name for name in names if name in known] if names else known:
         interfaces = [name.removeprefix(f"{package}/") for name in typesys.list_interfaces(package)]
         if interfaces:
             found[package] = interfaces
