@@ -32,7 +32,7 @@ class Screen:
         self.write(line, error=False)
 
     def write(self, line: str, *, error: bool) -> None:
-        """A line as it is; a screen that is gone is no reason to stop a robot."""
+        """One or more lines as they are; a screen that is gone is no reason to stop a robot."""
         stream = self.err if error else self.out
         with contextlib.suppress(OSError, ValueError):
             stream.write(f"{line}\n")
@@ -124,6 +124,5 @@ class Output:
         for path in self.logs if texts else ():
             with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
                 file.writelines(f"{time.time():.7f} [{self.name}] {text}\n" for text in texts)
-        if self.screen is not None:
-            for text in texts:
-                self.screen.write(f"[{self.name}] {text}", error=self.error)
+        if self.screen is not None and texts:
+            self.screen.write("\n".join(f"[{self.name}] {text}" for text in texts), error=self.error)

@@ -7,7 +7,9 @@ import ctypes
 import functools
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 LINUX = sys.platform.startswith("linux")
@@ -37,6 +39,25 @@ def die_with_parent() -> None:
 def set_name(name: str) -> None:
     """The short name of this process in process lists."""
     _prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def ended_child(known: Iterable[int]) -> int | None:
+    """A child that ended and was not waited for yet; it stays so, and its id taken, until `os.waitpid`.
+
+    Args:
+        known: the children to ask about where the system cannot tell of any (macOS before Python 3.13).
+    """
+    if hasattr(os, "waitid"):
+        with contextlib.suppress(ChildProcessError):
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            return None if ended is None else ended.si_pid
+        return None
+    return next((pid for pid in known if _is_zombie(pid)), None)
+
+
+def _is_zombie(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return state.strip().startswith("Z")
 
 
 def children() -> list[int]:

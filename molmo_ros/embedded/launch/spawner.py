@@ -160,13 +160,9 @@ class Spawner:
         with contextlib.suppress(BlockingIOError):
             os.read(self.wakeup_read, 4096)
         while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
+            pid = processes.ended_child(self.live)
+            if pid is None:
                 return
-            if ended is None:
-                return
-            pid = ended.si_pid
             if pid in self.live:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGTERM if processes.LINUX else signal.SIGKILL)
