@@ -43,6 +43,7 @@ CAP_WIDTH_M = 0.04
 LID_WIDTH_M = 0.09
 LID_SHARE = 0.7
 LID_RISE_M = 0.022
+THIN_LID_M = 0.02
 CAP_SHARE = 0.65
 BRIDGE_SAMPLES = 24
 IN_FRONT_M = 0.01
@@ -313,9 +314,9 @@ def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clust
         if tiny or skirt or (much_smaller and hangs):
             union.join(small, host)
     for i, j in borders.pairs.tolist():
-        small, host = (i, j) if facets.cells[i] < facets.cells[j] else (j, i)
-        if _is_cap(facets, small, host):
-            union.join(small, host)
+        upper, lower = (i, j) if facets.top_m[i] > facets.top_m[j] else (j, i)
+        if _is_cap(facets, upper, lower):
+            union.join(upper, lower)
     return union.table()
 
 
@@ -329,16 +330,28 @@ def are_carried(borders: Borders, number: int) -> npt.NDArray[np.bool_]:
     return carried
 
 
-def _is_cap(facets: Facets, small: int, host: int) -> bool:
-    """Whether a cluster is the cap or lid of what it stands on: centred, small, and narrow or hardly rising above it."""
-    if facets.cells[small] > LID_SHARE * facets.cells[host] or facets.bottom_m[small] < HANGING_M:
-        return False
+def stands_on(facets: Facets, small: int, host: int) -> bool:
+    """Whether a cluster lies centred above a narrow host and does not reach beyond it."""
     width = facets.width_m[host]
-    if width > LID_WIDTH_M or np.linalg.norm(facets.centre_m[small, :2] - facets.centre_m[host, :2]) > 0.5 * width:
+    offset = float(np.linalg.norm(facets.centre_m[small, :2] - facets.centre_m[host, :2]))
+    return bool(
+        facets.bottom_m[small] > HANGING_M
+        and width < LID_WIDTH_M
+        and facets.width_m[small] < 1.1 * width
+        and offset < 0.5 * width
+        and facets.top_m[small] > facets.top_m[host]
+    )
+
+
+def _is_cap(facets: Facets, upper: int, lower: int) -> bool:
+    """Whether a cluster is the cap or lid of what it stands on: narrow, or hardly rising above it."""
+    if not stands_on(facets, upper, lower):
         return False
-    narrow = facets.width_m[small] < min(CAP_WIDTH_M, CAP_SHARE * width)
-    lid = facets.width_m[small] < 1.1 * width and facets.top_m[small] - facets.top_m[host] < LID_RISE_M
-    return bool(lid or (narrow and facets.bottom_m[small] > facets.bottom_m[host] + HANGING_M))
+    share = facets.cells[upper] / facets.cells[lower]
+    rise = facets.top_m[upper] - facets.top_m[lower]
+    narrow = facets.width_m[upper] < min(CAP_WIDTH_M, CAP_SHARE * facets.width_m[lower])
+    cap = narrow and share < LID_SHARE and facets.bottom_m[upper] > facets.bottom_m[lower] + HANGING_M
+    return bool(cap or rise < (LID_RISE_M if share < LID_SHARE else THIN_LID_M))
 
 
 def _coplanar(patches: Planes, a: int, b: int, tolerance_m: float) -> bool:

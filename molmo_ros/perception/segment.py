@@ -28,6 +28,7 @@ from molmo_ros.perception.tint import (
     colour_edges,
     join_bottoms,
     merge_alike,
+    merge_necks,
     split_stacks,
     support_colour,
     tint,
@@ -116,6 +117,8 @@ def _label_grid(
     labels = clusters[patch_labels]
     clusters = merge_alike(labels, cluster_borders(borders, clusters), survey.measure(labels), colours[0])[clusters]
     labels = clusters[patch_labels]
+    clusters = merge_necks(clusters, borders, survey.measure(labels), likeness)[clusters]
+    labels = clusters[patch_labels]
     clusters = merge_insides(cluster_borders(borders, clusters), survey.measure(labels))[clusters]
     labels = clusters[patch_labels]
     alike = Likeness(labels, int(labels.max()), colours[0])
@@ -151,6 +154,7 @@ def _keep_objects(
         for k in range(1, len(cells))
         if cells[k] >= config.min_object_px / 4
         and facets.top_m[k] >= min_top_m
+        and facets.width_m[k] <= config.max_object_m
         and (facets.bottom_m[k] <= config.max_float_m or carried[k])
         and not _is_strip(labels == k)
     ]

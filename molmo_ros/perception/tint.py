@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from molmo_ros.perception.facets import Facets
-from molmo_ros.perception.merge import Clusters, Union
+from molmo_ros.perception.merge import Clusters, Union, stands_on
 from molmo_ros.perception.patches import Borders, LabelImage
 from molmo_ros.perception.surface import Grid
 
@@ -119,6 +119,33 @@ class Likeness:
         if not (self.plain[i] and self.plain[j]):
             return True
         return bool(np.linalg.norm(self._mean[i, :2] - self._mean[j, :2]) < UNLIKE_PART)
+
+    def same(self, i: int, j: int) -> bool:
+        """Whether labels i and j are of one plain colour."""
+        return bool(self.plain[i] and self.plain[j] and np.linalg.norm(self._mean[i] - self._mean[j]) < LIKE_PART)
+
+
+def merge_necks(clusters: Clusters, borders: Borders, facets: Facets, likeness: Likeness) -> Clusters:
+    """Join a small part to the narrow thing it stands on where both are of one plain colour at their border.
+
+    Args:
+        clusters: (n + 1,) cluster of each patch.
+        borders: Borders of the patches.
+        facets: Figures of the clusters.
+        likeness: Colours of the patches.
+
+    Returns:
+        New label of each cluster.
+    """
+    union = Union(len(facets.cells) - 1)
+    for row, (p, q) in enumerate(borders.pairs.tolist()):
+        i, j = int(clusters[p]), int(clusters[q])
+        if i == j or borders.joined[row] + borders.valley[row] < MIN_TOUCH_CELLS or not likeness.same(p, q):
+            continue
+        small, host = (i, j) if facets.cells[i] < facets.cells[j] else (j, i)
+        if facets.cells[small] < PART_SHARE * facets.cells[host] and stands_on(facets, small, host):
+            union.join(i, j)
+    return union.table()
 
 
 def split_stacks(clusters: Clusters, facets: Facets, likeness: Likeness) -> Clusters:
