@@ -14,16 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from molmo_ros.core.columns import BASE_COLUMNS, GRIPPER_COLUMN
 from molmo_ros.core.errors import ErrorCode
 from molmo_ros.core.types import ActionChunk, ActionKind
 
 Array = npt.NDArray[np.float64]
-
-GRIPPER_COLUMN = "gripper_width"
-"""Column, or end of a column's name, that holds an opening [m]."""
-
-BASE_COLUMNS = ("base_x", "base_y", "base_yaw")
-"""Columns of a planar base: steps in the odometry frame [m, m, rad]."""
 
 ARM_STEP_RAD = 0.2
 BASE_STEP_M = 0.05

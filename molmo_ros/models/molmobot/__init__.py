@@ -1,0 +1,1 @@
+"""MolmoBot's policies, through their WebSocket servers."""
