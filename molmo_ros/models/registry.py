@@ -21,7 +21,7 @@ BACKENDS: Mapping[str, str] = MappingProxyType(
         "molmo2": "molmo_ros.models.molmo2.backend:build",
         "graspmolmo": "molmo_ros.models.graspmolmo.backend:build",
         "molmoact": "molmo_ros.models.molmoact.backend:build",
-        "molmoact2": "molmo_ros.models.molmoact2.backend:build",
+        "molmoact2": "molmo_ros.models.molmoact2.factory:build",
         "molmobot": "molmo_ros.models.molmobot.backend:build",
         "openai": "molmo_ros.models.openai.backend:build",
         "replay": "molmo_ros.models.replay.backend:build",

@@ -1,0 +1,1 @@
+"""Molmo models behind any OpenAI-compatible server."""
