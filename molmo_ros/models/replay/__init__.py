@@ -1,0 +1,1 @@
+"""Thoughts of a recorded run, said again."""
