@@ -27,8 +27,8 @@ def _neighbours(out: int, size: int, *, fused: bool, device: torch.device) -> tu
     source = source.clamp(min=0.0)
     low = source.floor().long().clamp(max=size - 1)
     second = (source - low.float()).clamp(0.0, 1.0)
-    moved = (low, (low + 1).clamp(max=size - 1), 1.0 - second, second)
-    return tuple(t.to(device) for t in moved)  # type: ignore[return-value]
+    high, first = (low + 1).clamp(max=size - 1), 1.0 - second
+    return low.to(device), high.to(device), first.to(device), second.to(device)
 
 
 def _fma(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
