@@ -37,7 +37,7 @@ class PerceptionConfig:
     min_height_m: float = 0.0045
     noise_floor_m: float = 0.001
     noise_slope: float = 0.002
-    min_object_area_m2: float = 3e-4
+    min_object_area_m2: float = 5e-4
     min_object_px: int = 40
     max_float_m: float = 0.08
     max_object_m: float = 0.8

@@ -47,6 +47,7 @@ class Facets:
         centre_v: (n + 1,) mean row.
         span_u: (n + 1, 2) least and greatest column.
         width_m: (n + 1,) width in the image at its distance.
+        area_m2: (n + 1,) area in the image at its distance.
         top_m: (n + 1,) 98th percentile of height above the support.
         bottom_m: (n + 1,) 2nd percentile of it.
         facing_up: (n + 1,) mean vertical part of the normals near the top, 1 for a level top face.
@@ -58,6 +59,7 @@ class Facets:
     centre_v: Array
     span_u: npt.NDArray[np.int64]
     width_m: Array
+    area_m2: Array
     top_m: Array
     bottom_m: Array
     facing_up: Array
@@ -143,6 +145,7 @@ class Survey:
             centre_v=np.bincount(label, self._v, size) / divisor,
             span_u=np.stack([low, high], axis=1),
             width_m=np.maximum(high - low + 1, 0) * cell_m,
+            area_m2=cells * cell_m**2,
             top_m=top,
             bottom_m=bottom,
             facing_up=np.bincount(label, self._vertical * upper, size) / np.maximum(np.bincount(label, upper, size), 1),

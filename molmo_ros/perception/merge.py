@@ -286,13 +286,13 @@ def near_borders(labels: LabelImage, borders: Borders, grid: Grid) -> Borders:
     )
 
 
-def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clusters:
+def merge_fragments(borders: Borders, facets: Facets, min_area_m2: float) -> Clusters:
     """Join small clusters that lie flush on, or hang at, a much larger neighbour.
 
     Args:
         borders: Borders of the clusters.
         facets: Figures of the clusters.
-        min_cells: (n + 1,) cells below which a cluster is a fragment whatever it looks like.
+        min_area_m2: Area in the image below which a cluster is a fragment whatever it looks like.
     """
     number = len(facets.cells) - 1
     union = Union(number)
@@ -307,7 +307,7 @@ def merge_fragments(borders: Borders, facets: Facets, min_cells: Array) -> Clust
                 best, host = cells, other
         if not host:
             continue
-        tiny = facets.cells[small] < min_cells[small]
+        tiny = facets.area_m2[small] < min_area_m2
         much_smaller = facets.cells[small] < FRAGMENT_SHARE * facets.cells[host]
         hangs = facets.bottom_m[small] > HANGING_M and facets.top_m[small] < facets.top_m[host] + 0.01
         skirt = facets.top_m[small] < SKIRT_M and facets.cells[small] < SKIRT_SHARE * facets.cells[host]

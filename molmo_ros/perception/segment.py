@@ -37,7 +37,6 @@ from molmo_ros.perception.tint import (
 SMOOTH_PX = 5
 CLIP_M = 0.03
 TOP_FLOORS = 1.5
-TINY_OBJECTS = 2.0
 STRIP_CELLS = 1.8
 
 
@@ -126,10 +125,8 @@ def _label_grid(
     clusters = merge_behind(clusters[patch_labels], clusters, planes, grid)[clusters]
     labels = clusters[patch_labels]
     facets = survey.measure(labels)
-    distance = np.linalg.norm(facets.centre_m - frame.T_base_camera[:3, 3], axis=1)
-    min_cells = config.min_object_area_m2 / (distance * grid.stride_px / float(frame.K[0, 0])) ** 2
     close = near_borders(labels, cluster_borders(borders, clusters), grid)
-    clusters = merge_fragments(close, facets, TINY_OBJECTS * min_cells)[clusters]
+    clusters = merge_fragments(close, facets, config.min_object_area_m2)[clusters]
     clusters = split_stacks(clusters, survey.measure(patch_labels), likeness)
     labels = clusters[patch_labels]
     table, bottoms = join_bottoms(labels, len(np.unique(labels)) - 1, grid, *colours, height_m)
@@ -155,6 +152,7 @@ def _keep_objects(
         if cells[k] >= config.min_object_px / 4
         and facets.top_m[k] >= min_top_m
         and facets.width_m[k] <= config.max_object_m
+        and facets.area_m2[k] >= config.min_object_area_m2
         and (facets.bottom_m[k] <= config.max_float_m or carried[k])
         and not _is_strip(labels == k)
     ]
