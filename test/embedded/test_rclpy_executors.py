@@ -247,6 +247,24 @@ def test_a_task_stops_where_its_coroutine_waits() -> None:
     assert task.result() == "got it"
 
 
+def test_what_a_task_publishes_is_heard_before_a_response_that_is_already_there() -> None:
+    order = []
+    with node() as it, spinning(it) as until:
+        executor = it.executor
+        publisher = it.create_publisher(String, "topic", 1)
+        it.create_subscription(String, "topic", lambda message: order.append("message"), 1)
+
+        def serve(request, response):
+            executor.create_task(publisher.publish, String())
+            return response
+
+        it.create_service(Trigger, "service", serve)
+        future = it.create_client(Trigger, "service").call_async(Trigger.Request())
+        future._add_waiter(lambda: order.append("response"))
+        assert until(lambda: len(order) == 2)
+    assert order == ["message", "response"]
+
+
 def test_a_client_without_an_executor_times_out() -> None:
     with node() as it:
         it.create_service(Trigger, "service", lambda request, response: response)

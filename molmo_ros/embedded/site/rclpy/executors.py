@@ -452,6 +452,7 @@ class SingleThreadedExecutor(Executor):
     def __init__(self, *, context: Context | None = None) -> None:
         super().__init__(context=context)
         self._round: deque[tuple[Any, Any, Any]] = deque()
+        self._ran_tasks = False
 
     def _spin_once_impl(
         self,
@@ -468,11 +469,17 @@ class SingleThreadedExecutor(Executor):
             while self._round:
                 if self._run(*self._round.popleft()):
                     return
+            # Tasks and entities take turns; what a task publishes is found before what waits for it.
             nodes = self._nodes
-            self._round.extend(self._runnable_tasks(nodes))
+            tasks = self._runnable_tasks(nodes)
+            if tasks and not self._ran_tasks:
+                self._ran_tasks = True
+                self._round.extend(tasks)
+                continue
+            self._ran_tasks = False
             ready, due = self._collect(nodes)
             self._round.extend(ready)
-            if self._round:
+            if ready or tasks:
                 continue
             left = None if deadline is None else deadline - time.monotonic_ns()
             if left is not None and left <= 0:
