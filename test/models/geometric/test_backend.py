@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scenes import T_BASE_CAMERA, K, scene, thing
+from hand_made import T_BASE_CAMERA, K, scene, thing
 
 from molmo_ros.core import geometry
 from molmo_ros.core.errors import ErrorCode

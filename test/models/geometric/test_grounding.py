@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scenes import T_BASE_CAMERA, scene, thing
+from hand_made import T_BASE_CAMERA, scene, thing
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.models.geometric.grounding import ground
