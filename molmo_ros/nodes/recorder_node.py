@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import threading
-import time
+from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,13 +55,14 @@ class RecorderNode(Node):
         self._folder: Path | None = None
         self._goal_id = ""
         self._latched: dict[str, bytes] = {}
-        self._last_image = 0.0
+        self._last_image = -1.0e9
+        self._wanted: deque[tuple[int, int]] = deque(maxlen=10)
+        self._depths: deque[tuple[tuple[int, int], str, bytes]] = deque(maxlen=4)
         self._newest: dict[str, bytes] = {}
         self._timer: threading.Timer | None = None
         self._bridge = CvBridge()
         self._said = self.create_publisher(String, "recording", DECISION)
         camera = self._values["camera"]
-        self._images = {f"{camera}/color/image_raw", f"{camera}/aligned_depth_to_color/image_raw"}
         topics = (
             ("goal", Goal, DECISION),
             ("grasps", GraspArray, DECISION),
@@ -103,16 +105,42 @@ class RecorderNode(Node):
             self._latched[name] = data
         if topic == "trace/image":
             self._newest[topic] = data
-        if topic in self._images:
+        if topic.endswith("/color/image_raw"):
             self._newest[topic] = data
-            now = time.monotonic()
-            if topic.endswith("color/image_raw"):
-                if now - self._last_image < 1.0 / self._values["camera_rate_hz"]:
-                    return
-                self._last_image = now
-            elif now - self._last_image > 0.5 / self._values["camera_rate_hz"]:
+            if self._colour_due(data):
+                self._write(name, data)
+                self._write_depth(self._stamp(data))
+        elif topic.endswith("/aligned_depth_to_color/image_raw"):
+            with self._lock:
+                self._depths.append((self._stamp(data), name, data))
+            self._write_depth(self._stamp(data))
+        else:
+            self._write(name, data)
+
+    @staticmethod
+    def _stamp(data: bytes) -> tuple[int, int]:
+        """Seconds and nanoseconds of a message that begins with a header, read from its CDR bytes."""
+        return struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
+
+    def _colour_due(self, data: bytes) -> bool:
+        """Whether enough time has passed since the last recorded image; then its depth is wanted, too."""
+        seconds, nanoseconds = stamp = self._stamp(data)
+        now = seconds + nanoseconds * 1e-9
+        with self._lock:
+            if 0 <= now - self._last_image < 0.95 / self._values["camera_rate_hz"]:
+                return False
+            self._last_image = now
+            self._wanted.append(stamp)
+        return True
+
+    def _write_depth(self, stamp: tuple[int, int]) -> None:
+        """Writes the depth that belongs to a recorded image, whichever of the two came first."""
+        with self._lock:
+            found = next((d for d in self._depths if d[0] == stamp), None)
+            if found is None or stamp not in self._wanted:
                 return
-        self._write(name, data)
+            self._wanted.remove(stamp)
+        self._write(found[1], found[2])
 
     def _write(self, name: str, data: bytes) -> None:
         with self._lock:
