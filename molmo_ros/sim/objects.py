@@ -190,7 +190,8 @@ def _wedge(rng: Rng) -> tuple[list[Part], str]:
 
 
 def _torus(rng: Rng) -> tuple[list[Part], str]:
-    r, R = rng.uniform(0.009, 0.012), rng.uniform(0.032, 0.042)
+    # Too wide to be taken as a whole; its hole is wide enough for one finger of a hand that is fully open.
+    r, R = rng.uniform(0.009, 0.0115), rng.uniform(0.041, 0.049)
     turns = np.linspace(-math.pi, math.pi, 17)
     inner_first = [(R + r * math.cos(a), r + r * math.sin(a)) for a in turns]
     sides = 14
