@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from molmo_ros.perception.cluster import border_weights
 from molmo_ros.perception.facets import Facets, Planes
-from molmo_ros.perception.patches import Borders, LabelImage
+from molmo_ros.perception.patches import Borders, LabelImage, concatenate_borders
 from molmo_ros.perception.surface import Grid
 
 HOLLOW_RAD = 0.045
@@ -277,13 +277,10 @@ def near_borders(labels: LabelImage, borders: Borders, grid: Grid) -> Borders:
     if not pairs:
         return borders
     zero = np.zeros(len(pairs))
-    return Borders(
-        pairs=np.concatenate([borders.pairs, np.array(pairs, dtype=np.int32)]),
-        joined=np.concatenate([borders.joined, zero]),
-        valley=np.concatenate([borders.valley, np.array(cells)]),
-        jump=np.concatenate([borders.jump, zero]),
-        first_nearer=np.concatenate([borders.first_nearer, zero]),
+    near_pairs = Borders(
+        pairs=np.array(pairs, dtype=np.int32), joined=zero, valley=np.array(cells), jump=zero, first_nearer=zero
     )
+    return concatenate_borders(borders, near_pairs)
 
 
 def merge_fragments(borders: Borders, facets: Facets, min_area_m2: float) -> Clusters:

@@ -21,6 +21,7 @@ VALLEY_RAD = 0.22
 RIDGE_RAD = 0.5
 MIN_CORE_CELLS = 10
 REACH_CELLS = 2
+MAX_GAP_CELLS = 3
 GROW_STEPS = 4
 LIKE_DEPTH_M = 0.03
 BORDER_VALLEY_RAD = 0.25
@@ -161,4 +162,46 @@ def measure_borders(labels: LabelImage, number: int, grid: Grid, surface: Surfac
         valley=np.bincount(row, weights=kind == 1, minlength=size),
         jump=np.bincount(row, weights=kind == 2, minlength=size),
         first_nearer=np.bincount(row, weights=near, minlength=size),
+    )
+
+
+def measure_gaps(labels: LabelImage, grid: Grid) -> Borders:
+    """Borders across a few cells without label, such as the blind band behind a rim; all of them count as jumps."""
+    number = int(labels.max())
+    keys, nearer = [], []
+    for gap in range(2, MAX_GAP_CELLS + 2):
+        for axis in (0, 1):
+            moved = np.moveaxis(labels, axis, 0)
+            depth = np.moveaxis(grid.depth_m, axis, 0)
+            if moved.shape[0] <= gap:
+                continue
+            a, b = moved[:-gap], moved[gap:]
+            between = np.zeros(a.shape, dtype=bool)
+            for step in range(1, gap):
+                between |= moved[step : step + a.shape[0]] > 0
+            v, u = np.nonzero((a > 0) & (b > 0) & (a != b) & ~between)
+            i, j = a[v, u], b[v, u]
+            front = depth[v, u] < depth[v + gap, u]
+            keys.append(np.minimum(i, j).astype(np.int64) * (number + 1) + np.maximum(i, j))
+            nearer.append(np.where(i > j, ~front, front))
+    key, near = np.concatenate(keys), np.concatenate(nearer)
+    unique, row = np.unique(key, return_inverse=True)
+    zero = np.zeros(len(unique))
+    return Borders(
+        pairs=np.stack([unique // (number + 1), unique % (number + 1)], axis=1).astype(np.int32),
+        joined=zero,
+        valley=zero,
+        jump=np.bincount(row, minlength=len(unique)),
+        first_nearer=np.bincount(row, weights=near, minlength=len(unique)),
+    )
+
+
+def concatenate_borders(first: Borders, second: Borders) -> Borders:
+    """All rows of both; a pair may then have two."""
+    return Borders(
+        pairs=np.concatenate([first.pairs, second.pairs]),
+        joined=np.concatenate([first.joined, second.joined]),
+        valley=np.concatenate([first.valley, second.valley]),
+        jump=np.concatenate([first.jump, second.jump]),
+        first_nearer=np.concatenate([first.first_nearer, second.first_nearer]),
     )

@@ -21,7 +21,7 @@ from molmo_ros.perception.merge import (
     merge_rims,
     near_borders,
 )
-from molmo_ros.perception.patches import LabelImage, find_patches, measure_borders
+from molmo_ros.perception.patches import LabelImage, concatenate_borders, find_patches, measure_borders, measure_gaps
 from molmo_ros.perception.surface import Grid, make_grid, measure_surface
 from molmo_ros.perception.tint import (
     Likeness,
@@ -118,7 +118,8 @@ def _label_grid(
     labels = clusters[patch_labels]
     clusters = merge_necks(clusters, borders, survey.measure(labels), likeness)[clusters]
     labels = clusters[patch_labels]
-    clusters = merge_insides(cluster_borders(borders, clusters), survey.measure(labels))[clusters]
+    across = concatenate_borders(cluster_borders(borders, clusters), measure_gaps(labels, grid))
+    clusters = merge_insides(across, survey.measure(labels))[clusters]
     labels = clusters[patch_labels]
     alike = Likeness(labels, int(labels.max()), colours[0])
     clusters = merge_rims(labels, survey.measure(labels), grid, alike)[clusters]
