@@ -109,8 +109,7 @@ def measure(side: tuple[list[str], dict[str, str]], samples: float, domain: int)
             answer = run(command_line, environment, role, max(5, int(count * samples)))
         finally:
             if peer is not None:
-                peer.terminate()
-                peer.wait(10.0)
+                end(peer)
         out[figure] = answer["samples"]
     starts = []
     for _ in range(3):
@@ -119,6 +118,16 @@ def measure(side: tuple[list[str], dict[str, str]], samples: float, domain: int)
         starts.append(time.perf_counter() - began)
     out["start-up of a node"] = starts
     return out
+
+
+def end(peer: subprocess.Popen[bytes]) -> None:
+    """Ends the other side; a process that does not heed SIGTERM is killed."""
+    peer.terminate()
+    try:
+        peer.wait(3.0)
+    except subprocess.TimeoutExpired:
+        peer.kill()
+        peer.wait()
 
 
 def run(command_line: list[str], environment: dict[str, str], role: str, count: int) -> dict[str, Any]:
