@@ -44,6 +44,9 @@ LID_WIDTH_M = 0.09
 LID_SHARE = 0.7
 LID_RISE_M = 0.022
 THIN_LID_M = 0.02
+NECK_SLENDER = 1.15
+NECK_SHARE = 0.33
+NECK_WIDTH = 0.7
 CAP_SHARE = 0.65
 BRIDGE_SAMPLES = 24
 IN_FRONT_M = 0.01
@@ -341,14 +344,16 @@ def stands_on(facets: Facets, small: int, host: int) -> bool:
 
 
 def _is_cap(facets: Facets, upper: int, lower: int) -> bool:
-    """Whether a cluster is the cap or lid of what it stands on: narrow, or hardly rising above it."""
+    """Whether a cluster is the cap, neck or lid of what it stands on: narrow, or hardly rising above it."""
     if not stands_on(facets, upper, lower):
         return False
     share = facets.cells[upper] / facets.cells[lower]
     rise = facets.top_m[upper] - facets.top_m[lower]
     narrow = facets.width_m[upper] < min(CAP_WIDTH_M, CAP_SHARE * facets.width_m[lower])
     cap = narrow and share < LID_SHARE and facets.bottom_m[upper] > facets.bottom_m[lower] + HANGING_M
-    return bool(cap or rise < (LID_RISE_M if share < LID_SHARE else THIN_LID_M))
+    slender = facets.bottom_m[upper] > NECK_SLENDER * facets.width_m[lower]
+    neck = slender and share < NECK_SHARE and facets.width_m[upper] < NECK_WIDTH * facets.width_m[lower]
+    return bool(cap or neck or rise < (LID_RISE_M if share < LID_SHARE else THIN_LID_M))
 
 
 def _coplanar(patches: Planes, a: int, b: int, tolerance_m: float) -> bool:
