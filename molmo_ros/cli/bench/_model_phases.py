@@ -80,10 +80,7 @@ def small_models(folder: Path, repeats: int) -> Iterator[tuple[str, list[Row]]]:
     shown = molmo2.prompts.images([picture()])
     yield "molmo2", _repeat(repeats, lambda: _told(molmo2.answer(shown, "cup", max_new_tokens=64, deadline_s=soon)))
     grasp = backend("graspmolmo")
-    yield (
-        "graspmolmo",
-        _repeat(repeats, lambda: dict(grasp._ask(picture(), "lift", limit=64, deadline_s=soon)[1].seconds)),
-    )
+    yield "graspmolmo", _repeat(repeats, lambda: _made(grasp._ask(picture(), "lift", limit=64, deadline_s=soon)[1]))
     state = np.zeros(8, dtype=np.float32)
     for name, depth in (("molmoact2", False), ("molmoact2-think", True)):
         engine = backend(name, norm_tag="franka_droid").engine
@@ -97,6 +94,10 @@ def _acted(engine: Any, state: Any, deadline_s: float, *, depth: bool) -> Row:
 
 def _told(answer: Any) -> Row:
     return {**answer.seconds, "decode": answer.seconds["decode"] / max(answer.tokens, 1)}
+
+
+def _made(generation: Any) -> Row:
+    return {**generation.seconds, "decode": generation.seconds["decode"] / generation.ids.shape[1]}
 
 
 def _repeat(count: int, run: Callable[[], Row]) -> list[Row]:
