@@ -14,12 +14,14 @@ from molmo_ros.motion.description import load_robot
 from molmo_ros.nodes import convert
 from molmo_ros.nodes.base import Param, declare, exit_with, run
 from molmo_ros.nodes.health import Health
+from molmo_ros.nodes.policy_ports import GraphPolicyPorts
 from molmo_ros.nodes.rgbd import PARAMS as RGBD_PARAMS
 from molmo_ros.nodes.task_ports import GraphPorts
 from molmo_ros.perception import perceive
 from molmo_ros.perception.config import PerceptionConfig
 from molmo_ros.task.arm import ArmMotions
 from molmo_ros.task.machine import Outcome, TaskConfig, TaskMachine
+from molmo_ros.task.policy import PolicyConfig, PolicyRun
 from molmo_ros.task.ports import Feedback
 from molmo_ros.task.thinking import CachedPerception
 from molmo_ros_interfaces.action import ExecuteInstruction
@@ -27,7 +29,14 @@ from molmo_ros_interfaces.action import ExecuteInstruction
 PARAMS = (
     *RGBD_PARAMS,
     Param(name="robot", default="fr3", doc="Robot to plan for, by its file in config/robots."),
-    Param(name="strategy", default="trace", doc="Strategy of goals that name none.", choices=("trace",)),
+    Param(name="strategy", default="trace", doc="Strategy of goals that name none.", choices=("trace", "policy")),
+    Param(
+        name="policy_patience_s",
+        default=10.0,
+        doc="How long the robot may hold for want of a policy's action before the goal fails [s].",
+        low=0.5,
+        high=600.0,
+    ),
     Param(name="speed", default=0.5, doc="Share of the joint limits used in free space.", low=0.01, high=1.0),
     Param(name="near_speed", default=0.3, doc="The same near objects.", low=0.01, high=1.0),
     Param(name="time_limit_s", default=180.0, doc="Time limit of goals that give none [s].", low=1.0, high=86400.0),
@@ -76,6 +85,9 @@ class TaskNode(Node):
                 open_vocabulary=self._values["open_vocabulary"],
             ),
         )
+        self._policy = PolicyRun(
+            GraphPolicyPorts(self, self._ports), PolicyConfig(patience_s=self._values["policy_patience_s"])
+        )
         self._server = ActionServer(
             self,
             ExecuteInstruction,
@@ -109,7 +121,10 @@ class TaskNode(Node):
             try:
                 self._check_request(request, ending)
                 self._ports.begin(goal_id, ending, lambda f: self._feedback(handle, f))
-                outcome = self._machine.run(goal_id, request.instruction, confirm=request.confirm)
+                if (request.strategy or self._values["strategy"]) == "policy":
+                    outcome = self._policy.run(request.instruction)
+                else:
+                    outcome = self._machine.run(goal_id, request.instruction, confirm=request.confirm)
             except MolmoRosError as error:
                 cause = "refused" if error.code is not ErrorCode.SUPERSEDED else "superseded"
                 cause = "canceled" if error.code is ErrorCode.CANCELED else cause
@@ -129,10 +144,10 @@ class TaskNode(Node):
         error = ending()
         if error is not None:
             raise error
-        if request.strategy not in ("", "trace"):
+        if request.strategy not in ("", "trace", "policy"):
             raise MolmoRosError(
                 ErrorCode.STRATEGY_UNKNOWN,
-                f'There is no strategy "{request.strategy[:40]}" here; use "trace" or leave it empty.',
+                f'There is no strategy "{request.strategy[:40]}" here; use "trace", "policy" or leave it empty.',
             )
 
     def _finish(self, handle: object, outcome: Outcome, goal_id: str) -> ExecuteInstruction.Result:

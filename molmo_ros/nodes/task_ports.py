@@ -204,6 +204,17 @@ class GraphPorts:
         goal.place_point_base = convert.point_msg((nan, nan, nan))
         return goal
 
+    @property
+    def goal_id(self) -> str:
+        """The goal that runs."""
+        return self._goal_id
+
+    def ask_actions(self, instruction: str) -> None:
+        """Asks the policy for actions, and whoever can for progress, until `end`."""
+        self._look_stamp = self._node.get_clock().now().nanoseconds
+        wants = (Goal.WANT_ACTIONS, Goal.WANT_PROGRESS)
+        self._goals.publish(self._goal_message(instruction, instruction, "policy", wants))
+
     def _ask(self, question: Question, want: str) -> None:
         goal = self._goal_message(question.instruction, question.prompt, question.stage, (want,))
         goal.relation, goal.deadline_s = question.relation, question.deadline_s

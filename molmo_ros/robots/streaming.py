@@ -16,6 +16,7 @@ from molmo_ros.core.robot import JointState
 from molmo_ros.core.types import ActionChunk
 from molmo_ros.motion.chunks import ChunkPlayer, ChunkRules, Target
 from molmo_ros.motion.following import Follower
+from molmo_ros.motion.gate import GAP_PERIODS
 from molmo_ros.motion.limits import JointLimits
 from molmo_ros.robots.gated import GatedDriver
 
@@ -49,6 +50,7 @@ class ChunkStreamer:
         self._driver, self._rules = driver, rules
         self._follower = Follower(limits, period_s=period_s)
         self._period_ns = int(period_s * 1e9)
+        self._gap_ns = int(GAP_PERIODS * period_s * 1e9)
         self._gripper, self._base = gripper, base
         self._commanded: npt.NDArray[np.float64] | None = None
         self._sent_ns = -(2**63)
@@ -100,6 +102,9 @@ class ChunkStreamer:
             return True
         try:
             measured = self._driver.joint_state()
+            if measured.stamp_ns - self._sent_ns > self._gap_ns:
+                self._follower.end()
+                return True
             if measured.stamp_ns - self._sent_ns >= self._period_ns // 2:
                 self._send(self._follower.brake(), measured)
         except (MolmoRosError, RuntimeError):
@@ -123,12 +128,16 @@ class ChunkStreamer:
 
     def _move_arm(self, target: Target, measured: JointState) -> None:
         follower = self._follower
+        late = measured.stamp_ns - self._sent_ns > self._gap_ns
         if target.positions is None or target.velocities is None:
-            if follower.active and follower.moving:
+            if follower.active and follower.moving and not late:
                 self._send(follower.brake(), measured)
             else:
                 follower.end()
             return
+        if late and follower.moving:
+            # Nothing was sent for so long that the driver holds by now: go on from there, from rest.
+            follower.end()
         if not follower.active:
             here = measured.select(self._rules.names)
             held = self._commanded

@@ -99,6 +99,11 @@ _RECOVERABLE = frozenset(
 _REFUSED = frozenset(c for c in ErrorCode if 100 <= c < 110 or c in (ErrorCode.NOT_GROUNDED, ErrorCode.AMBIGUOUS))
 
 
+def cause_of(code: ErrorCode) -> str:
+    """The stop cause of an outcome."""
+    return _CAUSES.get(code) or ("refused" if code in _REFUSED else "failed")
+
+
 class TaskMachine:
     """Runs one goal at a time.
 
@@ -126,8 +131,9 @@ class TaskMachine:
             readings = parse_instruction(instruction, open_vocabulary=self._config.open_vocabulary)
             message = self._do(goal_id, readings, confirm)
         except MolmoRosError as error:
-            cause = _CAUSES.get(error.code) or ("refused" if error.code in _REFUSED else "failed")
-            return Outcome(code=error.code, message=error.message, stop_cause=cause, progress=self._progress)
+            return Outcome(
+                code=error.code, message=error.message, stop_cause=cause_of(error.code), progress=self._progress
+            )
         self._report("done", message, 1.0)
         return Outcome(code=ErrorCode.NONE, message=message, stop_cause="succeeded", progress=1.0)
 

@@ -53,6 +53,7 @@ class Graph:
             "fr3_tabletop.launch.xml",
             f"runs_dir:={runs}",
             *arguments,
+            *arguments,
         ]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True

@@ -220,3 +220,15 @@ def test_ticks_without_a_newer_measurement_do_nothing(rig: Rig) -> None:
         rig.streamer.tick()
     assert rig.gated.accepted <= accepted + 1
     assert rig.gated.refused == 0
+
+
+def test_after_a_late_tick_the_arm_goes_on_from_rest_without_a_refusal(rig: Rig) -> None:
+    goal = turned(rig)
+    rig.say(goal)
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        rig.run(0.05)
+        for _ in range(int(rng.integers(1, 8))):
+            rig.arm.simulation.step()
+    assert rig.gated.refused == 0
+    assert rig.q[0] > goal[0] - 0.35
