@@ -133,15 +133,20 @@ class SimNode(Node):
                 elif left < -0.5:
                     next_step = time.monotonic()
         except Exception as error:
-            self.get_logger().fatal(f"the simulation ended: {type(error).__name__}: {error}")
-            rclpy.try_shutdown(context=self.context)
+            self._ended("simulation", error)
+
+    def _ended(self, part: str, error: Exception) -> None:
+        """A thread's fault ends the node; one that only meets the shutdown under way is no fault."""
+        if self._stop.is_set() or not rclpy.ok(context=self.context):
+            return
+        self.get_logger().fatal(f"the {part} ended: {type(error).__name__}: {error}")
+        rclpy.try_shutdown(context=self.context)
 
     def _draw(self) -> None:
         try:
             self._cameras.run(self._simulation, self._lock, self._stop)
         except Exception as error:
-            self.get_logger().fatal(f"the cameras ended: {type(error).__name__}: {error}")
-            rclpy.try_shutdown(context=self.context)
+            self._ended("cameras", error)
         finally:
             self._simulation.close()
 
