@@ -1,5 +1,12 @@
-"""Every test of the embedded runtime imports rclpy and its companions from it."""
+"""The embedded runtime stands in for ROS 2 in these tests, at a meeting port nobody else uses."""
+
+import os
+import socket
 
 from molmo_ros.embedded import install
 
 install()
+
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    os.environ.setdefault("MOLMO_ROS_MEETING_PORT", str(probe.getsockname()[1]))

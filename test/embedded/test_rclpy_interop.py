@@ -13,7 +13,7 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy_world import PATIENCE_S
+from rclpy_world import PATIENCE_S, free_port
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
@@ -27,7 +27,7 @@ class Sdk:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "zenoh_sdk_peer.py")],
+            [sys.executable, str(Path(__file__).parent / "zenoh_sdk_peer.py"), os.environ["MOLMO_ROS_MEETING_PORT"]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -47,7 +47,14 @@ class Sdk:
 
 
 @pytest.fixture(scope="module")
-def ours():
+def meeting_port():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOLMO_ROS_MEETING_PORT", str(free_port()))
+        yield
+
+
+@pytest.fixture(scope="module")
+def ours(meeting_port):
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=DOMAIN)
     node = rclpy.create_node("ours", context=context)

@@ -1,7 +1,7 @@
 """A ROS 2 participant made of the independent implementation ``zenoh-ros2-sdk``.
 
-It runs in a process of its own and is driven by lines on its standard input; each line is answered
-by one line of JSON.
+It runs in a process of its own, meets others at the port named on its command line and is driven by
+lines on its standard input; each line is answered by one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ SET_BOOL = {"request_definition": "bool data\n", "response_definition": "bool su
 
 
 def main() -> None:
+    port = {"router_port": int(sys.argv[1])}
     heard: queue.Queue[str] = queue.Queue()
     keep = SimpleNamespace()
     latched = QosProfile(durability=QosDurability.TRANSIENT_LOCAL, history_depth=1)
@@ -32,7 +33,7 @@ def main() -> None:
         command, *arguments = line.split()
         reply: object = None
         if command == "publish":
-            keep.publisher = ROS2Publisher(arguments[0], "std_msgs/msg/String", STRING, node_name="sdk_talker")
+            keep.publisher = ROS2Publisher(arguments[0], "std_msgs/msg/String", STRING, node_name="sdk_talker", **port)
         elif command == "say":
             keep.publisher.publish(data=arguments[0])
         elif command in ("subscribe", "subscribe_latched"):
@@ -42,19 +43,20 @@ def main() -> None:
                 lambda message: heard.put(message.data),
                 STRING,
                 qos=latched if command == "subscribe_latched" else None,
+                **port,
             )
         elif command == "hear":
             reply = heard.get(timeout=10)
         elif command == "serve":
-            keep.server = ROS2ServiceServer(arguments[0], "std_srvs/srv/SetBool", answer, **SET_BOOL)
+            keep.server = ROS2ServiceServer(arguments[0], "std_srvs/srv/SetBool", answer, **SET_BOOL, **port)
         elif command == "call":
-            client = ROS2ServiceClient(arguments[0], "std_srvs/srv/SetBool", **SET_BOOL)
+            client = ROS2ServiceClient(arguments[0], "std_srvs/srv/SetBool", **SET_BOOL, **port)
             response = client.call(data=True)
             reply = None if response is None else [response.success, response.message]
         elif command == "topics":
-            reply = get_topic_names_and_types(timeout=1.0)
+            reply = get_topic_names_and_types(timeout=1.0, **port)
         elif command == "services":
-            reply = get_service_names_and_types(timeout=1.0)
+            reply = get_service_names_and_types(timeout=1.0, **port)
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()
 

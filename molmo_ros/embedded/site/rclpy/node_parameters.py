@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
     ListParametersResult,
     ParameterDescriptor,
     ParameterEvent,
@@ -29,6 +26,7 @@ from rclpy.exceptions import (
     ParameterUninitializedException,
 )
 from rclpy.parameter import PARAMETER_SEPARATOR_STRING, Parameter
+from rclpy.parameter_ranges import double_in_range, integer_in_range, refusal, success
 from rclpy.validate_parameter_name import validate_parameter_name
 
 if TYPE_CHECKING:
@@ -40,14 +38,6 @@ SetCallback = Callable[[list[Parameter]], SetParametersResult]
 PostCallback = Callable[[list[Parameter]], None]
 
 _WRONG_TYPE = "Wrong parameter type"
-
-
-def _success() -> SetParametersResult:
-    return SetParametersResult(successful=True)
-
-
-def _refusal(reason: str) -> SetParametersResult:
-    return SetParametersResult(successful=False, reason=reason)
 
 
 def _require_names(names: Sequence[str]) -> None:
@@ -263,7 +253,7 @@ class NodeParameters:
             for callback in self._pre_set_parameters_callbacks:
                 changed.extend(callback(parameter_list))
             if not changed:
-                return _refusal(
+                return refusal(
                     "parameter list cannot be empty, this might be due to "
                     "pre_set_parameters_callback modifying the original parameters list."
                 )
@@ -303,7 +293,7 @@ class NodeParameters:
         self._parameter_event_publisher.publish(event)
         for tell in self._post_set_parameters_callbacks:
             tell(parameter_list)
-        return _success()
+        return success()
 
     def _store(
         self,
@@ -402,53 +392,19 @@ class NodeParameters:
             descriptor.name = parameter.name
         kind = parameter.type_
         if check_read_only and descriptor.read_only:
-            return _refusal(f"Trying to set a read-only parameter: {parameter.name}.")
+            return refusal(f"Trying to set a read-only parameter: {parameter.name}.")
         if descriptor.dynamic_typing:
             descriptor.type = kind.value
         elif kind is Parameter.Type.NOT_SET:
             if parameter.name in self._parameters:
-                return _refusal("Static parameter cannot be undeclared")
+                return refusal("Static parameter cannot be undeclared")
         elif kind.value != descriptor.type:
-            return _refusal(f"{_WRONG_TYPE}, expected '{Parameter.Type(descriptor.type)}' got '{kind}'")
+            return refusal(f"{_WRONG_TYPE}, expected '{Parameter.Type(descriptor.type)}' got '{kind}'")
         if kind is Parameter.Type.INTEGER and descriptor.integer_range:
-            return self._apply_integer_range(parameter, descriptor.integer_range[0])
+            return integer_in_range(parameter, descriptor.integer_range[0])
         if kind is Parameter.Type.DOUBLE and descriptor.floating_point_range:
-            return self._apply_floating_point_range(parameter, descriptor.floating_point_range[0])
-        return _success()
-
-    def _apply_integer_range(self, parameter: Parameter, integer_range: IntegerRange) -> SetParametersResult:
-        low, high = sorted((integer_range.from_value, integer_range.to_value))
-        value, step = parameter.value, integer_range.step
-        if value in (low, high):
-            return _success()
-        if not low < value < high:
-            return _refusal(f"Parameter {parameter.name} out of range. Min: {low}, Max: {high}, value: {value}")
-        if step and (value - low) % step:
-            return _refusal(
-                f"The parameter value for {parameter.name} is not a valid step. "
-                f"Min: {low}, max: {high}, value: {value}, step: {step}"
-            )
-        return _success()
-
-    def _apply_floating_point_range(
-        self, parameter: Parameter, floating_point_range: FloatingPointRange
-    ) -> SetParametersResult:
-        low, high = sorted((floating_point_range.from_value, floating_point_range.to_value))
-        value, step = parameter.value, floating_point_range.step
-
-        def close(other: float) -> bool:
-            return math.isclose(value, other, rel_tol=self.PARAM_REL_TOL)
-
-        if close(low) or close(high):
-            return _success()
-        if not low < value < high:
-            return _refusal(f"Parameter {parameter.name} out of range Min: {low}, Max: {high}, value: {value}")
-        if step and not close(low + round((value - low) / step) * step):
-            return _refusal(
-                f"The parameter value for {parameter.name} is not close enough to a valid step. "
-                f"Min: {low}, max: {high}, value: {value}, step: {step}"
-            )
-        return _success()
+            return double_in_range(parameter, descriptor.floating_point_range[0], self.PARAM_REL_TOL)
+        return success()
 
     def describe_parameter(self, name: str) -> ParameterDescriptor:
         """What is said of a parameter.
