@@ -70,14 +70,24 @@ class GatedDriver:
         self._memory = None
         return self._driver.execute(trajectory, cancelled)
 
-    def stream(self, names: tuple[str, ...], positions: npt.NDArray[np.float64]) -> None:
+    def now_ns(self) -> int:
+        """The time on the clock of the measurements [ns]."""
+        return self._now_ns()
+
+    def stream(self, names: tuple[str, ...], positions: npt.NDArray[np.float64], at_ns: int | None = None) -> None:
         """Passes one target on.
+
+        Args:
+            names: Joint names.
+            positions: (N,) targets [rad].
+            at_ns: The time for which the target was computed, as `now_ns` gave it; the present one by default.
 
         Raises:
             MolmoRosError: The gate's code and reason; the driver holds then.
         """
         measured = self._driver.joint_state()
-        verdict = self._gate.check(names, positions, measured=measured, now_ns=self._now_ns(), memory=self._memory)
+        now_ns = self._now_ns() if at_ns is None else at_ns
+        verdict = self._gate.check(names, positions, measured=measured, now_ns=now_ns, memory=self._memory)
         if verdict.positions is None:
             self._refuse(verdict.code, verdict.reason)
             self.hold()

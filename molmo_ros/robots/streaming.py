@@ -24,6 +24,10 @@ NEAR_RAD = 0.015
 """A held command this near to the measured joints is where the next motion begins; else it begins where they are."""
 
 
+STILL_RAD_S = 0.05
+"""Below this the arm counts as at rest; half of what the gate asks of a motion's start [rad/s]."""
+
+
 class ChunkStreamer:
     """Plays one goal's chunks on a robot. Not safe for use from two threads at once.
 
@@ -56,6 +60,7 @@ class ChunkStreamer:
         self._sent_ns = -(2**63)
         self._grippers: Mapping[str, bool] = {}
         self._base_moves = False
+        self._told_to_hold = False
         self.problem: tuple[ErrorCode, str] = (ErrorCode.NONE, "")
 
     @property
@@ -75,18 +80,18 @@ class ChunkStreamer:
     def tick(self) -> None:
         """One control period. Ticks that come before a newer measurement do nothing, so speeds stay true."""
         try:
-            measured = self._driver.joint_state()
+            now_ns, measured = self._driver.now_ns(), self._driver.joint_state()
         except MolmoRosError as error:
             self._drop(error)
             return
-        if measured.stamp_ns - self._sent_ns < self._period_ns // 2:
+        if now_ns - self._sent_ns < self._period_ns // 2:
             return
-        target = self.player.target(measured.stamp_ns)
+        target = self.player.target(now_ns)
         self.problem = target.code, target.message
         self._move_base(target)
         self._move_grippers()
         try:
-            self._move_arm(target, measured)
+            self._move_arm(target, measured, now_ns)
         except MolmoRosError as error:
             self.player.fault(error.code, error.message)
             self._drop(error)
@@ -101,17 +106,21 @@ class ChunkStreamer:
             self._follower.end()
             return True
         try:
-            measured = self._driver.joint_state()
-            if measured.stamp_ns - self._sent_ns > self._gap_ns:
+            now_ns = self._driver.now_ns()
+            if self._late(now_ns):
                 self._follower.end()
                 return True
-            if measured.stamp_ns - self._sent_ns >= self._period_ns // 2:
-                self._send(self._follower.brake(), measured)
+            if now_ns - self._sent_ns >= self._period_ns // 2:
+                self._send(self._follower.brake(), now_ns)
         except (MolmoRosError, RuntimeError):
             self._follower.end()
             self._driver.hold()
             return True
         return False
+
+    def _late(self, now_ns: int) -> bool:
+        """Whether nothing was sent for so long that the driver holds by now."""
+        return now_ns - self._sent_ns > self._gap_ns
 
     def release(self) -> None:
         """Somebody else holds or moves the robot from now on."""
@@ -124,32 +133,43 @@ class ChunkStreamer:
         self.problem = error.code, error.message
         self._stop_base()
         self._follower.end()
-        self._commanded = None
+        self._commanded, self._told_to_hold = None, False
 
-    def _move_arm(self, target: Target, measured: JointState) -> None:
+    def _move_arm(self, target: Target, measured: JointState, now_ns: int) -> None:
         follower = self._follower
-        late = measured.stamp_ns - self._sent_ns > self._gap_ns
+        late = self._late(now_ns)
         if target.positions is None or target.velocities is None:
             if follower.active and follower.moving and not late:
-                self._send(follower.brake(), measured)
+                self._send(follower.brake(), now_ns)
             else:
                 follower.end()
             return
         if late and follower.moving:
-            # Nothing was sent for so long that the driver holds by now: go on from there, from rest.
             follower.end()
         if not follower.active:
             here = measured.select(self._rules.names)
             held = self._commanded
             if held is None or float(np.max(np.abs(held - here))) > NEAR_RAD:
-                self._driver.hold()
+                if not self._told_to_hold:
+                    self._driver.hold()
+                    self._told_to_hold = True
+                if not self._still(measured):
+                    return
                 held = here
             follower.begin(held)
-        self._send(follower.follow(target.positions, target.velocities), measured)
+            self._told_to_hold = False
+        self._send(follower.follow(target.positions, target.velocities), now_ns)
 
-    def _send(self, positions: npt.NDArray[np.float64], measured: JointState) -> None:
-        self._driver.stream(self._rules.names, positions)
-        self._commanded, self._sent_ns = positions, measured.stamp_ns
+    def _still(self, measured: JointState) -> bool:
+        """Whether the arm has come to rest, so that the gate lets a motion begin."""
+        if len(measured.velocities) != len(measured.names):
+            return True
+        speeds = [abs(float(measured.velocities[measured.names.index(n)])) for n in self._rules.names]
+        return max(speeds, default=0.0) < STILL_RAD_S
+
+    def _send(self, positions: npt.NDArray[np.float64], now_ns: int) -> None:
+        self._driver.stream(self._rules.names, positions, at_ns=now_ns)
+        self._commanded, self._sent_ns = positions, now_ns
 
     def _move_grippers(self) -> None:
         closed = self.player.closed
