@@ -29,7 +29,7 @@ MIXED = "mixed"
 DOMINANT_SHARE = 0.4
 ACCENT_SHARE = 0.3
 NEUTRAL = frozenset({"black", "grey", "white"})
-MAX_PIXELS = 1200
+MAX_PIXELS = 800
 
 _HUE_EDGES_DEG = np.array([12.0, 42.0, 68.0, 165.0, 196.0, 252.0, 293.0, 346.0])
 _HUE_NAMES = np.array([0, 1, 2, 3, 4, 5, 6, 7, 0])
@@ -63,16 +63,16 @@ def colour_shares(rgb: npt.NDArray[np.uint8]) -> dict[str, float]:
     return {name: float(share[i]) for i, name in enumerate(NAMES)}
 
 
-def colour_scores(rgb: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """How well each basic colour name fits (N, 3) pixels, 0..1.
+def colour_scores(rgb: npt.NDArray[np.uint8], shares: dict[str, float] | None = None) -> dict[str, float]:
+    """How well each basic colour name fits (N, 3) pixels, 0..1; their shares may be given.
 
     A chromatic colour fits by its share. What has no hue is white, grey or black by its brightness alone, and under
     unknown light those have no sharp edge: near it, both names fit in part.
     """
-    scores = colour_shares(rgb)
+    scores = dict(colour_shares(rgb) if shares is None else shares)
     neutral = sum(scores[name] for name in NEUTRAL)
     if len(rgb) and neutral > 0:
-        bright = float(np.percentile(np.max(rgb, axis=1), 90)) / 255.0
+        bright = float(np.percentile(np.max(rgb[:: max(1, len(rgb) // MAX_PIXELS)], axis=1), 90)) / 255.0
         for name, levels, fits in (
             ("black", (0.0, 0.18, 0.30), (1.0, 1.0, 0.0)),
             ("grey", (0.18, 0.30, 0.62, 0.80), (0.0, 1.0, 1.0, 0.0)),
@@ -84,7 +84,11 @@ def colour_scores(rgb: npt.NDArray[np.uint8]) -> dict[str, float]:
 
 def name_colour(rgb: npt.NDArray[np.uint8]) -> str:
     """The basic colour that dominates (N, 3) pixels, "mixed" where none does."""
-    shares = colour_shares(rgb)
+    return name_shares(colour_shares(rgb))
+
+
+def name_shares(shares: dict[str, float]) -> str:
+    """The basic colour that dominates shares of colours, "mixed" where none does."""
     name = max(shares, key=lambda key: shares[key])
     if name in NEUTRAL:
         # Lids, caps and labels are often plain metal or white; a thing is called by its colour.

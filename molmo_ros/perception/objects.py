@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from molmo_ros.core.scene import Plane, SceneObject
 from molmo_ros.core.types import Frame
-from molmo_ros.perception.colour import colour_scores, name_colour
+from molmo_ros.perception.colour import colour_scores, colour_shares, name_shares
 from molmo_ros.perception.shape import describe_shape
 from molmo_ros.perception.solid import fit_solid, quantiles
 
-BOX_POINTS = 1800
+BOX_POINTS = 1000
 
 Array = npt.NDArray[np.float64]
 
@@ -61,7 +61,8 @@ def make_object(
         eroded = eroded[1:-1, 1:-1]
         inner = eroded if np.count_nonzero(eroded) > 50 else inner
     pixels = frame.rgb[y0:y1, x0:x1][inner > 0]
-    colour = name_colour(pixels)
+    shares = colour_shares(pixels)
+    colour = name_shares(shares)
     shape = describe_shape(solid, colour)
     centre_m, sides_m = solid.centre_m, solid.size_m
     if shape.name == "ball":
@@ -82,7 +83,7 @@ def make_object(
         T_base_box=T_base_box,
         size_m=np.array([*sides_m, solid.tall_m]),
         colour=colour,
-        colour_scores=colour_scores(pixels),
+        colour_scores=colour_scores(pixels, shares),
         rgb=pixels.mean(axis=0).astype(np.float64),
         shape=shape.name,
         shape_scores=shape.scores,
