@@ -78,6 +78,27 @@ def test_matches_are_counted_as_they_come_and_go() -> None:
         assert until(lambda: counts == [1, 0])
 
 
+def test_missed_deadlines_are_counted_on_both_sides() -> None:
+    missed: dict[str, int] = {"offered": 0, "requested": 0}
+
+    def count(side: str):
+        def callback(event) -> None:
+            missed[side] += event.total_count_change
+
+        return callback
+
+    with node() as it, spinning(it) as until:
+        qos = QoSProfile(depth=1, deadline=Duration(seconds=0.02))
+        publisher = it.create_publisher(
+            String, "topic", qos, event_callbacks=PublisherEventCallbacks(deadline=count("offered"))
+        )
+        callbacks = SubscriptionEventCallbacks(deadline=count("requested"))
+        it.create_subscription(String, "topic", lambda message: None, qos, event_callbacks=callbacks)
+        assert not until(lambda: any(missed.values()), timeout_s=0.1)
+        publisher.publish(String())
+        assert until(lambda: min(missed.values()) >= 3)
+
+
 def test_a_best_available_subscription_fits_a_best_effort_publisher() -> None:
     heard = []
     with node() as it, spinning(it) as until:

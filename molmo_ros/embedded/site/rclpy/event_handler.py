@@ -46,6 +46,7 @@ class EventHandler(Waitable):
         with parent_impl:
             self._event = _rclpy.EventHandle(parent_impl, event_type)
         self.poll = self._event.is_ready
+        self.due = self._event.wait_ns
         self._index: int | None = None
 
     def is_ready(self, wait_set: WaitSet) -> bool:
@@ -81,7 +82,7 @@ class EventHandler(Waitable):
 
     def destroy(self) -> None:
         """Stop."""
-        self.poll = _never
+        self.poll, self.due = _never, None
         self._event.destroy_when_not_in_use()
 
 

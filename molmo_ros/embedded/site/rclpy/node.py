@@ -9,7 +9,7 @@ from typing import Any
 from rcl_interfaces.msg import ParameterDescriptor, ParameterEvent
 
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.client import Client
+from rclpy.client import Client, SrvType, SrvTypeRequest, SrvTypeResponse
 from rclpy.clock import Clock, ROSClock
 from rclpy.context import Context
 from rclpy.exceptions import NotInitializedException
@@ -24,7 +24,7 @@ from rclpy.node_graph import NodeGraph
 from rclpy.node_parameters import NodeParameters
 from rclpy.parameter import Parameter
 from rclpy.parameter_service import ParameterService
-from rclpy.publisher import Publisher
+from rclpy.publisher import MsgType, Publisher
 from rclpy.qos import qos_profile_parameter_events
 from rclpy.service import Service
 from rclpy.subscription import Subscription
@@ -35,6 +35,16 @@ from rclpy.utilities import get_default_context
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 from rclpy.waitable import Waitable
+
+__all__ = [
+    "HIDDEN_NODE_PREFIX",
+    "MsgType",
+    "Node",
+    "NodeNameNonExistentError",
+    "SrvType",
+    "SrvTypeRequest",
+    "SrvTypeResponse",
+]
 
 HIDDEN_NODE_PREFIX = "_"
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.client import SrvType, SrvTypeRequest, SrvTypeResponse
 from rclpy.clock import Clock
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.qos import QoSProfile
 from rclpy.service_introspection import ServiceIntrospectionState
+
+__all__ = ["Service", "SrvType", "SrvTypeRequest", "SrvTypeResponse"]
 
 
 class Service:

@@ -55,10 +55,12 @@ class Waitable:
     """Something an executor can wait for that is more than one handle.
 
     A subclass may give ``poll`` a function that tells, without a wait set, whether
-    :meth:`take_data` has something; the executor then needs no wait set for it.
+    :meth:`take_data` has something; the executor then needs no wait set for it. ``due`` may tell
+    after how many nanoseconds the passing of time alone makes it ready.
     """
 
     poll: Any = None
+    due: Any = None
 
     def __init__(self, callback_group: CallbackGroup) -> None:
         self.callback_group = callback_group

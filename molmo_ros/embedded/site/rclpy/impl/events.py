@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from molmo_ros.embedded.transport import keys
-from molmo_ros.embedded.transport.qos import KIND_INVALID, incompatible_policy
+from molmo_ros.embedded.transport.qos import INFINITE_NS, KIND_INVALID, incompatible_policy
 from rclpy.impl.errors import UnsupportedEventTypeError
 from rclpy.impl.handle import Handle
 
@@ -143,6 +144,8 @@ class Matches:
         self.changed: set[IntEnum] = set()
         self.matched: set[str] = set()
         self.rejected: dict[str, bytes] = {}
+        self._deadline_ns = token.entity.qos.deadline_ns
+        self._next_deadline_ns: int | None = None
         for entity in self._graph.watch(self._others, self._own.name, self._on_change):
             self._on_change(entity, True)
 
@@ -197,6 +200,24 @@ class Matches:
             alive.alive_count_change += current
             self._report(liveliness)
 
+    def note_sample(self) -> None:
+        """Note that a sample was published or taken, from which the deadline counts anew."""
+        if self._deadline_ns != INFINITE_NS:
+            self._next_deadline_ns = time.monotonic_ns() + self._deadline_ns
+
+    def deadline_left_ns(self) -> int | None:
+        """Nanoseconds until the deadline is missed, or nothing before the first sample."""
+        return None if self._next_deadline_ns is None else self._next_deadline_ns - time.monotonic_ns()
+
+    def count_missed_deadlines(self) -> None:
+        """Note every deadline that has passed."""
+        left = self.deadline_left_ns()
+        if left is None or left > 0:
+            return
+        missed = 1 + -left // self._deadline_ns
+        self._next_deadline_ns += missed * self._deadline_ns  # type: ignore[operator]
+        self._note(0, total_count=missed)
+
     def count_lost(self, number: int) -> None:
         """Note messages that never came."""
         self._note(3, total_count=number)
@@ -234,7 +255,13 @@ class EventHandle(Handle):
 
     def is_ready(self) -> bool:
         """Whether the event happened since it was last taken."""
+        if self._kind == 0:
+            self._matches.count_missed_deadlines()
         return self._kind in self._matches.changed
+
+    def wait_ns(self) -> int | None:
+        """Nanoseconds until the passing of time alone makes the event happen, or nothing."""
+        return self._matches.deadline_left_ns() if self._kind == 0 else None
 
     def take_event(self) -> Any:
         """Its status."""

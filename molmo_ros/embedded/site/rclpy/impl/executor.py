@@ -311,8 +311,14 @@ class Executor:
         for node in nodes:
             for waitable in list(node.waitables):
                 if waitable.poll is not None:
-                    if waitable.poll() and free(waitable):
-                        ready.append((waitable, node, self._take_waitable))
+                    left = None
+                    if waitable.poll():
+                        if free(waitable):
+                            ready.append((waitable, node, self._take_waitable))
+                    elif waitable.due is not None:
+                        left = waitable.due()
+                    if left is not None:
+                        due = left if due is None else min(due, left)
                 elif free(waitable):
                     is_ready, left = self._look_at(waitable)
                     if is_ready:

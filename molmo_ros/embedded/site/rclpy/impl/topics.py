@@ -84,6 +84,7 @@ class Publisher(Handle):
             self._wire.publish(payload)
         except TransportError as error:
             raise RCLError(str(error)) from error
+        self.matches.note_sample()
 
     def get_subscription_count(self) -> int:
         """Subscriptions that match."""
@@ -157,6 +158,7 @@ class Subscription(Handle):
                 except typesys.DeserializationError as error:
                     self._warned("cdr", self._topic, f"Dropped a malformed message on {self._topic}: {error}")
                     continue
+            self.matches.note_sample()
             self._count_lost(sample.gid, sample.sequence)
             return message, {
                 "source_timestamp": sample.source_timestamp_ns,

@@ -131,8 +131,8 @@ class WaitSet:
         return found
 
     def next_timer_ns(self) -> int | None:
-        """Nanoseconds until the first timer is due, or nothing when none is running."""
-        left = [timer.wait_ns() for timer in self._handles["timer"]]
+        """Nanoseconds until time alone makes a handle ready, or nothing when it does not."""
+        left = [handle.wait_ns() for kind in ("timer", "event") for handle in self._handles[kind]]
         return min((value for value in left if value is not None), default=None)
 
     def wait(self, timeout_ns: int) -> None:
