@@ -57,6 +57,7 @@ class McapFileWriter:
             enable_crcs=False,
         )
         self._writer.start(profile="ros2", library=f"molmo_ros {__version__}")
+        self._sink.flush()
         self._schemas: dict[str, int] = {}
         self._channels: dict[str, int] = {}
         self._pending_bytes = 0

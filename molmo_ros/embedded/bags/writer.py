@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -310,14 +311,14 @@ class _Cache:
         self._thread.join()
 
     def _run(self) -> None:
-        has_unflushed = False
+        flush_due: float | None = None
         while True:
             with self._changed:
                 self._is_busy = False
                 self._changed.notify_all()
                 self._changed.wait_for(
                     lambda: self._messages or self._is_stopping,
-                    timeout=FLUSH_INTERVAL_S if has_unflushed else None,
+                    timeout=None if flush_due is None else max(0.0, flush_due - time.monotonic()),
                 )
                 batch = list(self._messages)
                 self._messages.clear()
@@ -326,14 +327,15 @@ class _Cache:
                     self._is_busy = False
                     return
             try:
-                if batch:
-                    for message in batch:
-                        self._writer._store(message)
-                        with self._changed:
-                            self._bytes -= len(message.data)
-                else:
+                for message in batch:
+                    self._writer._store(message)
+                    with self._changed:
+                        self._bytes -= len(message.data)
+                if batch and flush_due is None:
+                    flush_due = time.monotonic() + FLUSH_INTERVAL_S
+                if flush_due is not None and time.monotonic() >= flush_due:
                     self._writer.flush()
-                has_unflushed = bool(batch)
+                    flush_due = None
             except BagError:
                 with self._changed:
                     # The writer remembers why; its users learn it with their next message.

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import rclpy
 from builtin_interfaces.msg import Time as TimeMsg
@@ -36,10 +37,11 @@ class RobotStatePublisher(Node):
 
     Args:
         urdf_path: File to read the description from where the parameter is empty.
+        **options: As for ``Node``.
     """
 
-    def __init__(self, urdf_path: str | None = None) -> None:
-        super().__init__("robot_state_publisher")
+    def __init__(self, urdf_path: str | None = None, **options: Any) -> None:
+        super().__init__("robot_state_publisher", **options)
         description = self.declare_parameter("robot_description", "").value
         if not description and urdf_path is not None:
             description = _read(urdf_path)
