@@ -63,7 +63,7 @@ def make_object(
     pixels = frame.rgb[y0:y1, x0:x1][inner > 0]
     shares = colour_shares(pixels)
     colour = name_shares(shares)
-    shape = describe_shape(solid, colour)
+    shape = describe_shape(solid, colour, max(shares.values()))
     centre_m, sides_m = solid.centre_m, solid.size_m
     if shape.name == "ball":
         centre_m, sides_m = solid.sphere_m, np.array([solid.tall_m, solid.tall_m])

@@ -24,27 +24,29 @@ class Shape:
     is_receptacle: bool
 
 
-def describe_shape(solid: Solid, colour: str) -> Shape:
+def describe_shape(solid: Solid, colour: str, purity: float = 1.0) -> Shape:
     """Name the shape of a body.
 
     Args:
         solid: The body.
         colour: Its colour name, which tells a banana from other bent things.
+        purity: Share of its greatest colour; a jar has a lid of another one, a ball rarely.
     """
-    scores = _round_scores(solid) if solid.is_round else _square_scores(solid, colour)
+    scores = _round_scores(solid, purity) if solid.is_round else _square_scores(solid, colour)
     scores = {name: round(value, 3) for name, value in scores.items() if value > 0.02}
     best = max(scores, key=lambda name: scores[name], default=UNKNOWN)
     name = best if scores.get(best, 0.0) >= MIN_SCORE else UNKNOWN
     return Shape(name=name, scores=scores or {UNKNOWN: 1.0}, is_receptacle=name in RECEPTACLES)
 
 
-def _round_scores(solid: Solid) -> dict[str, float]:
+def _round_scores(solid: Solid, purity: float) -> dict[str, float]:
     diameter, tall = float(solid.size_m[0]), solid.tall_m
     ratio = tall / diameter
     closed = _ramp(solid.lid, 0.1, 0.32)
     is_open = (1.0 - closed) * _ramp(solid.coverage, 0.4, 0.55)
     wedge = _sloped(solid) * _ramp(solid.sphere_error, 0.16, 0.2) * _ramp(solid.lid, 0.1, 0.3)
     ball = (1 - _ramp(solid.sphere_error, 0.066, 0.088)) * (1 - _ramp(solid.flat, 0.49, 0.58)) * closed
+    ball *= 0.3 + 0.7 * _ramp(purity, 0.6, 0.85)
     bottle = (1.0 - _ramp(solid.top_width, 0.62, 0.85)) * _ramp(ratio, 1.6, 2.1)
     standing = _ramp(ratio, 0.65, 0.9)
     flat = 1.0 - _ramp(ratio, 0.16, 0.24)
