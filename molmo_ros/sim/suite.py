@@ -11,6 +11,7 @@ import numpy.typing as npt
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim import colours, wording
 from molmo_ros.sim.config import WorldConfig
+from molmo_ros.sim.feasibility import hand_has_room
 from molmo_ros.sim.objects import KINDS
 from molmo_ros.sim.scene import ObjectSpec, SceneModel, SceneSpec, build_scene
 from molmo_ros.sim.visibility import hidden_share, seen
@@ -138,6 +139,8 @@ class TabletopSuite:
         for name in ("target", "reference"):
             if name in scene.objects and hidden_share(scene, name, self.config) > _MOST_HIDDEN:
                 raise MolmoRosError(ErrorCode.CONFIG_INVALID, f"the {name} is hidden behind other things")
+        if not hand_has_room(scene, "target"):
+            raise MolmoRosError(ErrorCode.CONFIG_INVALID, "no hand can take the target between its neighbours")
         view = seen(scene, self.config)
         by_name = {item.name: item for item in view}
         if task == "pick":

@@ -8,6 +8,7 @@ import pytest
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.sim import wording
 from molmo_ros.sim.config import load_world_config
+from molmo_ros.sim.feasibility import hand_has_room
 from molmo_ros.sim.objects import KINDS
 from molmo_ros.sim.records import episode_record
 from molmo_ros.sim.scene import ObjectSpec, SceneSpec, build_scene
@@ -164,6 +165,31 @@ def test_a_ball_behind_a_bottle_is_hidden():
 
     assert hidden_share(scene(0.46), "ball", CONFIG) > 0.6
     assert hidden_share(scene(0.66), "ball", CONFIG) == 0.0
+
+
+def _flanked(gap_m, neighbour="bottle"):
+    spec = SceneSpec(
+        objects=(
+            ObjectSpec(kind="book", colour="red", name="book", xy_m=(0.5, 0.0), yaw_rad=0.0),
+            ObjectSpec(kind=neighbour, colour="blue", name="beside", xy_m=(0.5, 0.06 + gap_m), yaw_rad=0.0),
+        ),
+        clearance_m=0.0,
+    )
+    return build_scene(spec, 3, CONFIG)
+
+
+def test_a_hand_has_no_room_between_a_flat_thing_and_a_tall_one():
+    # The housing is 0.204 m wide, so it reaches 0.102 m to either side of a book that is taken across.
+    assert not hand_has_room(_flanked(0.02), "book")
+    assert hand_has_room(_flanked(0.1), "book")
+
+
+def test_low_neighbours_are_under_the_palm():
+    assert hand_has_room(_flanked(0.02, "stick"), "book")
+
+
+def test_every_target_can_be_taken(episodes):
+    assert all(hand_has_room(episode.scene, "target") for episode in episodes)
 
 
 def test_an_unknown_task_is_refused_with_the_choices():
