@@ -188,7 +188,12 @@ class GraphPorts:
     def look(self) -> tuple[Frame, Scene]:
         """A frame taken from now on."""
         since = self._node.get_clock().now().nanoseconds
-        frame = self._source.newer_than(since, float(self._values["camera_max_age_s"]) + 2.0, self._over)
+        try:
+            frame = self._source.newer_than(since, float(self._values["camera_max_age_s"]) + 2.0, self._over)
+        except MolmoRosError as error:
+            if error.code is ErrorCode.CANCELED:
+                self.check()
+            raise
         self._look_stamp = frame.stamp_ns
         return frame, self._perceive(frame)
 
