@@ -26,6 +26,39 @@ class Command(NamedTuple):
     now_ns: int
 
 
+class Corpus:
+    """Streams worth coming back to: those that made the gate answer in a way not seen before.
+
+    A ticket is a pair of seeds, one for the stream and one for the attacks within it. Half of all streams are new, the
+    other half repeat a kept stream with other attacks.
+
+    Args:
+        rng: Source of chance.
+    """
+
+    MOST_KEPT = 1000
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._kept: list[int] = []
+        self.seen: set[tuple[str, ...]] = set()
+
+    def ticket(self) -> tuple[int, int]:
+        """Seeds of the next stream and of its attacks."""
+        stream, attacks = self._rng.integers(0, 2**63, 2).tolist()
+        if self._kept and self._rng.random() < 0.5:
+            stream = self._kept[int(self._rng.integers(len(self._kept)))]
+        return stream, attacks
+
+    def learn(self, ticket: tuple[int, int], outcomes: set[tuple[str, ...]]) -> None:
+        """Keeps the stream when one of its outcomes is new."""
+        if outcomes <= self.seen:
+            return
+        self.seen |= outcomes
+        if len(self._kept) < self.MOST_KEPT:
+            self._kept.append(ticket[0])
+
+
 class Session:
     """A stream from arming until its end; the gate's memory steers what comes next.
 
@@ -34,6 +67,7 @@ class Session:
         limits: The robot's limits.
         start: (N,) where the arm stands.
         length: Number of commands.
+        chance: Source of the attacks and of the clock's jitter; rng when None.
         period_s: Control period [s].
     """
 
@@ -45,6 +79,7 @@ class Session:
         limits: JointLimits,
         start: npt.NDArray[np.float64],
         length: int,
+        chance: np.random.Generator | None = None,
         period_s: float = 0.01,
     ) -> None:
         self.limits, self.dt = limits, period_s
@@ -56,7 +91,7 @@ class Session:
         self._arm = [self.state_names.index(name) for name in limits.names]
         self.now_ns = int(rng.integers(10**9, 10**15))
         self._accel = self._accelerations(rng, size, length)
-        self._chance = rng.random((length, 4)).tolist()
+        self._chance = (chance or rng).random((length, 4)).tolist()
         self._noise = rng.standard_normal((length, size))
         self._target = self._far_target(rng)
         self._speed = (limits.velocity * rng.choice([0.3, 1.0, 1.0, 1.2], size)).tolist()

@@ -32,7 +32,7 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
     Returns:
         Plain counts, so that shares can be added up: accepted, refused by code, violations, histograms of the cost.
     """
-    from molmo_ros.cli.bench._adversary import Session
+    from molmo_ros.cli.bench._adversary import Corpus, Session
     from molmo_ros.cli.bench._audit import Auditor, RecordingDriver
     from molmo_ros.motion.description import load_robot
     from molmo_ros.motion.gate import Gate
@@ -44,6 +44,7 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
     gate = Gate.from_config(model, robot, support=Plane(normal=np.array([0.0, 0.0, 1.0]), offset_m=0.0))
     auditor = Auditor(model.fk_batch)
     starts = _starts(rng, robot, gate)
+    corpus = Corpus(rng)
     refused: Counter[str] = Counter()
     by_mode: dict[str, list[int]] = {}
     violations: Counter[str] = Counter()
@@ -54,8 +55,13 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
         driver = RecordingDriver(gate.names, BATCH + SESSION)
         measured_rows, stamps, firsts = [], [], []
         while driver.count < BATCH and sent < commands:
-            session = Session(rng, robot.limits, starts[int(rng.integers(len(starts)))], SESSION)
+            ticket = corpus.ticket()
+            stream, attacks = (np.random.default_rng(part) for part in ticket)
+            start = starts[int(stream.integers(len(starts)))]
+            session = Session(stream, robot.limits, start, SESSION, chance=attacks)
             memory = None
+            outcomes: set[tuple[str, ...]] = set()
+            previous = ""
             counts = by_mode.setdefault(session.mode, [0, 0])
             for _ in range(min(SESSION, commands - sent)):
                 command = session.next(memory)
@@ -79,7 +85,10 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
                 else:
                     refused[verdict.code.name] += 1
                     silent += not verdict.reason.strip()
-                memory = verdict.memory
+                outcome = verdict.code.name
+                outcomes.add((session.mode, previous, outcome, verdict.reason.partition(" ")[0]))
+                previous, memory = outcome, verdict.memory
+            corpus.learn(ticket, outcomes)
         misnamed += driver.misnamed
         audit = auditor.judge(
             driver.targets[: driver.count],
@@ -96,6 +105,7 @@ def run_share(commands: int, seed: int) -> dict[str, Any]:
         "moving": moving,
         "refused": dict(refused),
         "by_mode": by_mode,
+        "outcomes": corpus.seen,
         "violations": {**violations, "names": misnamed},
         "without_reason": silent,
         "wall": wall,
@@ -159,6 +169,7 @@ def run(commands: int, seed: int, jobs: int) -> dict[str, Any]:
         report[f"{key}_us"] = {
             name: _percentile(histogram, p) for name, p in (("p50", 50), ("p99", 99), ("p99.9", 99.9))
         }
+    report["distinct_outcomes"] = len(set[tuple[str, ...]]().union(*(part["outcomes"] for part in parts)))
     report |= {"seed": seed, "jobs": jobs, "seconds": round(seconds, 2)}
     report["commands_per_s"] = round(report["commands"] / max(seconds, 1e-9))
     report["held"] = not any(total["violations"].values()) and report["without_reason"] == 0
@@ -194,6 +205,7 @@ def command(
         for name, count in report[key].items():
             table.add_row(name, str(count))
         console.print(table)
+    console.print(f"distinct outcomes (stream, refusal before, refusal, joint or link): {report['distinct_outcomes']}")
     console.print(f"refusals without a reason: {report['without_reason']}")
     for key, what in (
         ("wall_us", "gate, wall clock"),
