@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from molmo_ros.core.errors import ErrorCode, MolmoRosError
 from molmo_ros.core.types import ActionKind
@@ -181,7 +182,7 @@ def compare(
     urdf_joints: Sequence[str] | None = None,
     urdf_frames: Sequence[str] | None = None,
     joint_state_names: Sequence[str] | None = None,
-    cameras: Mapping[str, tuple[int, int, np.ndarray]] | None = None,
+    cameras: Mapping[str, tuple[int, int, npt.NDArray[np.float64]]] | None = None,
     gripper_max_width_m: float | None = None,
     model_metadata: Mapping[str, Any] | None = None,
 ) -> list[str]:
@@ -200,9 +201,7 @@ def compare(
     found: list[str] = []
     if robot is not None and robot != contract.robot:
         found.append(f"the contract {contract.name} is for the robot {contract.robot}, not {robot}")
-    wanted = [
-        n for n in (*contract.state_names, *contract.action_names) if not n.startswith(("ee_", "base_", "gripper"))
-    ]
+    wanted = [n for n in (*contract.state_names, *contract.action_names) if _is_joint(n)]
     for label, names in (("the URDF", urdf_joints), ("joint_states", joint_state_names)):
         if names is not None:
             missing = [n for n in dict.fromkeys(wanted) if n not in names]
@@ -224,7 +223,14 @@ def compare(
     return found
 
 
-def _compare_cameras(contract: EmbodimentContract, cameras: Mapping[str, tuple[int, int, np.ndarray]]) -> list[str]:
+def _is_joint(name: str) -> bool:
+    """Whether a column is a joint of the robot, not a gripper's opening, a base step or a model's own coordinate."""
+    return not name.startswith(("ee_", "base_")) and "gripper" not in name and not name.endswith("_height")
+
+
+def _compare_cameras(
+    contract: EmbodimentContract, cameras: Mapping[str, tuple[int, int, npt.NDArray[np.float64]]]
+) -> list[str]:
     found = []
     for want in contract.cameras:
         have = cameras.get(want.name)

@@ -153,6 +153,7 @@ class ChunkStreamer:
                 if not self._told_to_hold:
                     self._driver.hold()
                     self._told_to_hold = True
+                    return
                 if not self._still(measured):
                     return
                 held = here
