@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rclpy.exceptions import ParameterNotDeclaredException
@@ -40,6 +41,15 @@ def test_discovery_can_be_switched_off() -> None:
 def test_static_peers_are_called() -> None:
     settings = config.defaults({"ROS_STATIC_PEERS": "10.0.0.2;robot:7000;tls/host:1"})
     assert settings["connect/endpoints"][1:] == ["tcp/10.0.0.2:7447", "tcp/robot:7000", "tls/host:1"]
+
+
+@pytest.mark.parametrize(("free", "pool"), [(10**12, 32 * 2**20), (64 * 2**20, 8 * 2**20), (16 * 2**20, 0)])
+def test_shared_memory_takes_an_eighth_of_what_is_free(monkeypatch, free: int, pool: int) -> None:
+    disk = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096)
+    monkeypatch.setattr(config.os, "statvfs", lambda path: disk, raising=False)
+    assert config.shared_memory_pool_bytes({}) == pool
+    assert config.defaults({})["transport/shared_memory/enabled"] is (pool > 0)
+    assert config.shared_memory_pool_bytes({"MOLMO_ROS_SHARED_MEMORY": "0"}) == 0
 
 
 def test_the_override_changes_one_setting() -> None:

@@ -19,7 +19,9 @@ MEETING_PORT = 7447
 """Where rmw_zenoh's router listens; without one, the first embedded peer of the machine does."""
 
 SHM_THRESHOLD_BYTES = 16_384
-SHM_POOL_BYTES = 64 * 1024 * 1024
+SHM_POOL_BYTES = 32 * 1024 * 1024
+SHM_LEAST_POOL_BYTES = 4 * 1024 * 1024
+SHM_FOLDER = "/dev/shm"
 LEASE_MS = 4_000
 """A peer that falls silent without closing its socket is dropped after this time."""
 
@@ -77,6 +79,22 @@ def static_peers(environ: Mapping[str, str] = os.environ) -> list[str]:
     ]
 
 
+def shared_memory_pool_bytes(environ: Mapping[str, str] = os.environ) -> int:
+    """Size of the pool large messages pass through, 0 when shared memory is not to be used.
+
+    Containers often have little of it (64 MiB is Docker's default) and writing beyond it kills the
+    writer, so a session takes an eighth of what is free, and nothing where that is too little.
+    """
+    if environ.get("MOLMO_ROS_SHARED_MEMORY", "1") == "0":
+        return 0
+    try:
+        disk = os.statvfs(SHM_FOLDER)
+    except (OSError, AttributeError):
+        return 0
+    pool = min(SHM_POOL_BYTES, disk.f_bavail * disk.f_frsize // 8)
+    return pool - pool % 4096 if pool >= SHM_LEAST_POOL_BYTES else 0
+
+
 def _low_id() -> str:
     """A session id below those Zenoh draws itself.
 
@@ -93,6 +111,7 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     port = meeting_port(environ)
     meeting = f"tcp/127.0.0.1:{port}"
     listen = [f"tcp/{host}:0", f"tcp/{host}:{port}"]
+    pool = shared_memory_pool_bytes(environ)
     retry = {"period_init_ms": 250, "period_max_ms": 1000, "period_increase_factor": 2}
     return {
         "mode": "peer",
@@ -115,10 +134,10 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "transport/link/tx/lease": LEASE_MS,
         "transport/link/tx/keep_alive": 4,
         "transport/link/rx/max_message_size": MAX_MESSAGE_BYTES,
-        "transport/shared_memory/enabled": environ.get("MOLMO_ROS_SHARED_MEMORY", "1") != "0",
+        "transport/shared_memory/enabled": pool > 0,
         "transport/shared_memory/transport_optimization": {
             "enabled": True,
-            "pool_size": SHM_POOL_BYTES,
+            "pool_size": pool or SHM_POOL_BYTES,
             "message_size_threshold": SHM_THRESHOLD_BYTES,
         },
     }
