@@ -265,7 +265,8 @@ class Executor:
 
         async def execute() -> None:
             for future in waitable._futures:
-                future._set_executor(self)
+                if future._executor() is not self:
+                    future._set_executor(self)
             await waitable.execute(data)
 
         return execute
