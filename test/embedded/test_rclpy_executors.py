@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 
@@ -184,6 +185,37 @@ def test_an_entity_made_while_spinning_is_served() -> None:
         assert called.wait(PATIENCE_S)
         executor.shutdown()
         thread.join()
+
+
+def test_an_exception_of_a_signal_handler_leaves_the_executor_usable() -> None:
+    class Alarm(Exception):
+        pass
+
+    def ring(number, frame) -> None:
+        raise Alarm
+
+    def spin_until_it_rings(executor) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
+        while True:
+            executor.wake()
+            executor.spin_once(timeout_sec=PATIENCE_S)
+
+    with node() as it:
+        executor = SingleThreadedExecutor(context=it.context)
+        executor.add_node(it)
+        before = signal.signal(signal.SIGALRM, ring)
+        try:
+            for _ in range(20):
+                with pytest.raises(Alarm):
+                    spin_until_it_rings(executor)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        called = []
+        it.create_guard_condition(lambda: called.append(True)).trigger()
+        executor.spin_once(timeout_sec=PATIENCE_S)
+        assert called == [True]
+        executor.shutdown()
 
 
 def test_a_custom_waitable_is_waited_for() -> None:

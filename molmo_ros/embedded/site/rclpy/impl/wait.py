@@ -43,7 +43,9 @@ class Waker:
                 self._tokens.get(timeout=min(timeout_ns, 86_400 * NS_PER_S) / NS_PER_S)
         except Empty:
             return False
-        self._armed = False
+        finally:
+            # Also when a signal handler's exception ends the sleep; a token too many only wakes once more.
+            self._armed = False
         return True
 
 
