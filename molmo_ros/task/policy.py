@@ -131,20 +131,30 @@ class PolicyRun:
         return Outcome(code=ErrorCode.NONE, message=f"{message}{counted}", stop_cause="succeeded", progress=1.0)
 
     def _watch(self) -> str:
-        good = time.monotonic()
+        good = before = time.monotonic()
+        reasons: dict[ErrorCode, tuple[float, str]] = {}
         sure_since: float | None = None
         said = ""
         while True:
             self._ports.check()
             state = self._ports.policy_state()
             now = time.monotonic()
-            good = now if state.playing else good
+            if state.playing:
+                good = now
+                reasons.clear()
+            elif state.code is not ErrorCode.NONE:
+                reasons[state.code] = reasons.get(state.code, (0.0, ""))[0] + now - before, state.message
+            before = now
             if state.code in _FINAL:
                 raise MolmoRosError(state.code, state.message)
             if now - good > self._config.patience_s:
-                code = state.code if state.code is not ErrorCode.NONE else ErrorCode.MODEL_TIMEOUT
-                words = state.message or "No action came from the policy; is policy_node running?"
-                raise MolmoRosError(code, words)
+                if not reasons:
+                    raise MolmoRosError(
+                        ErrorCode.MODEL_TIMEOUT, "No action came from the policy; is policy_node running?"
+                    )
+                # A goal ends with what held it longest, not with what happened to hold it last.
+                code = max(reasons, key=lambda c: reasons[c][0])
+                raise MolmoRosError(code, reasons[code][1])
             sure = state.success_probability >= self._config.success_probability
             sure_since = (sure_since if sure_since is not None else now) if sure else None
             if sure_since is not None and now - sure_since >= self._config.success_s:
