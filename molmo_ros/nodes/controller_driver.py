@@ -39,7 +39,7 @@ PARAMS = (
         high=1.0,
     ),
 )
-POLL_S = 0.005
+POLL_S = 0.002
 SETTLE_S = 1.0
 STILL_RAD_S = 0.005
 

@@ -214,7 +214,7 @@ class SimNode(Node):
                     handle.succeed()
                     result.error_code = result.SUCCESSFUL
                 return result
-            time.sleep(0.005)
+            time.sleep(0.002)
         handle.abort()
         return result
 
@@ -238,7 +238,7 @@ class SimNode(Node):
                     self._simulation.hold_gripper()
             if replaced or handle.is_cancel_requested or not state.moving:
                 break
-            time.sleep(0.005)
+            time.sleep(0.002)
         result.position = state.width_m / 2
         result.effort = effort if state.stalled else 0.0
         result.stalled, result.reached_goal = state.stalled, not state.stalled

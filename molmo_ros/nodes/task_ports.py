@@ -27,7 +27,7 @@ from molmo_ros_interfaces.msg import Thought as ThoughtMsg
 from molmo_ros_interfaces.msg import Trace as TraceMsg
 from molmo_ros_interfaces.srv import EditTrace, SelectGrasp
 
-POLL_S = 0.005
+POLL_S = 0.002
 
 
 class GraphPorts:

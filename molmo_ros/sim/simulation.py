@@ -29,6 +29,7 @@ TRACKING_LIMIT_RAD = 0.12
 """A joint this far from its target has met something: a real arm would stop in a reflex."""
 
 _BRAKE_S = 0.08
+_BRAKE_RAD_S2 = 12.0
 _SETTLE_RAD = 0.004
 _SETTLE_S = 0.5
 _REST_RAD_S = 0.02
@@ -50,7 +51,8 @@ class _Arm:
     target: Array | None = None
     target_s: float = 0.0
     brake_velocity: Array | None = None
-    brake_s: float = 0.0
+    brake_from_s: float = 0.0
+    brake_lasts_s: float = _BRAKE_S
     result: MotionResult | None = None
 
 
@@ -168,15 +170,17 @@ class Simulation:
         self._arm = _Arm(hold=wanted, previous=before, target=wanted, target_s=self.world.time_s)
 
     def hold(self) -> None:
-        """Brakes the arm evenly to a stand, within 80 ms, and holds it there."""
+        """Brakes the arm evenly to a stand, as fast as it may but within 80 ms, and holds it there."""
         self._arm = self._braking()
 
     def _braking(self, result: MotionResult | None = None) -> _Arm:
         velocity = self.world.arm_velocities
+        lasts_s = float(np.clip(np.max(np.abs(velocity)) / _BRAKE_RAD_S2, 0.01, _BRAKE_S))
         return _Arm(
-            hold=self.world.arm_positions + velocity * _BRAKE_S / 2,
+            hold=self.world.arm_positions + velocity * lasts_s / 2,
             brake_velocity=velocity,
-            brake_s=self.world.time_s,
+            brake_from_s=self.world.time_s,
+            brake_lasts_s=lasts_s,
             result=result,
         )
 
@@ -238,11 +242,11 @@ class Simulation:
             position = arm.previous + share * (arm.target - arm.previous)
             velocity = (arm.target - arm.previous) / CONTROL_PERIOD_S if share < 1.0 else rest
             acceleration = rest
-        elif arm.brake_velocity is not None and now - arm.brake_s < _BRAKE_S:
-            left = _BRAKE_S - (now - arm.brake_s)
-            velocity = arm.brake_velocity * left / _BRAKE_S
+        elif arm.brake_velocity is not None and now - arm.brake_from_s < arm.brake_lasts_s:
+            left = arm.brake_lasts_s - (now - arm.brake_from_s)
+            velocity = arm.brake_velocity * left / arm.brake_lasts_s
             position = arm.hold - velocity * left / 2
-            acceleration = -arm.brake_velocity / _BRAKE_S
+            acceleration = -arm.brake_velocity / arm.brake_lasts_s
         else:
             position, velocity, acceleration = arm.hold, rest, rest
         self.world.command_arm(position, velocity, acceleration)

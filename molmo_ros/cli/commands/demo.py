@@ -79,7 +79,8 @@ def _wait(goal: subprocess.Popen[bytes], graph: subprocess.Popen[bytes], log: Pa
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             typer.echo(tail, err=True)
             raise MolmoRosError(
-                ErrorCode.LAUNCH_INVALID, f"The graph ended with code {graph.returncode} before the goal did; see {log}."
+                ErrorCode.LAUNCH_INVALID,
+                f"The graph ended with code {graph.returncode} before the goal did; see {log}.",
             )
         time.sleep(0.1)
     return goal.returncode

@@ -60,19 +60,34 @@ class LaunchedGraph:
         self._rclpy = rclpy
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=self._domain)
-        self._node: Any = rclpy.create_node("evaluation", context=self._context)
+        self.node: Any = rclpy.create_node("evaluation", context=self._context)
         self._executor: Any = rclpy.executors.SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._goals: Any = ActionClient(self._node, ExecuteInstruction, "execute_instruction")
-        self._request: Any = ExecuteInstruction.Goal
-        self._reset: Any = self._node.create_client(ResetScene, "reset_scene")
+        self._executor.add_node(self.node)
+        self.goals: Any = ActionClient(self.node, ExecuteInstruction, "execute_instruction")
+        self.goal: Any = ExecuteInstruction.Goal
+        self._resetter: Any = self.node.create_client(ResetScene, "reset_scene")
         self._reset_request: Any = ResetScene.Request
-        self._judge: Any = self._node.create_client(Trigger, "judge")
+        self._judge: Any = self.node.create_client(Trigger, "judge")
         self._trigger: Any = Trigger.Request
-        self._spin(lambda: self._goals.server_is_ready() and self._reset.service_is_ready(), READY_S, "come up")
+        self.spin(lambda: self.goals.server_is_ready() and self._resetter.service_is_ready(), READY_S, "come up")
         return self
 
-    def _spin(self, ready: Callable[[], bool], patience_s: float, what: str) -> None:
+    def reset(self, scene: str, seed: int) -> None:
+        """A fresh scene.
+
+        Raises:
+            MolmoRosError: CONFIG_INVALID when there is no such scene.
+        """
+        done = self._ask(self._resetter, self._reset_request(scene=scene, seed=seed), 60.0, "reset")
+        if not done.success:
+            raise MolmoRosError(ErrorCode.CONFIG_INVALID, done.message)
+
+    def spin(self, ready: Callable[[], bool], patience_s: float, what: str) -> None:
+        """Works until something is true.
+
+        Raises:
+            MolmoRosError: LAUNCH_INVALID when the graph died or took too long.
+        """
         end = time.monotonic() + patience_s
         while not ready():
             if self._process.poll() is not None or time.monotonic() > end:
@@ -81,20 +96,18 @@ class LaunchedGraph:
 
     def _ask(self, client: Any, request: Any, patience_s: float, what: str) -> Any:
         future = client.call_async(request)
-        self._spin(future.done, patience_s, what)
+        self.spin(future.done, patience_s, what)
         return future.result()
 
     def run(self, seed: int, index: int, horizon_s: float = 240.0) -> EpisodeResult:
         """One episode of the suite."""
         began = time.perf_counter()
-        reset = self._ask(self._reset, self._reset_request(scene=f"suite:tabletop:{index}", seed=seed), 60.0, "reset")
-        if not reset.success:
-            raise MolmoRosError(ErrorCode.CONFIG_INVALID, reset.message)
+        self.reset(f"suite:tabletop:{index}", seed)
         first = json.loads(self._ask(self._judge, self._trigger(), 30.0, "judge").message)
-        sent = self._goals.send_goal_async(self._request(instruction=first["instruction"], time_limit_s=horizon_s))
-        self._spin(sent.done, 30.0, "take the goal")
+        sent = self.goals.send_goal_async(self.goal(instruction=first["instruction"], time_limit_s=horizon_s))
+        self.spin(sent.done, 30.0, "take the goal")
         outcome = sent.result().get_result_async()
-        self._spin(outcome.done, horizon_s + 60.0, "end the goal")
+        self.spin(outcome.done, horizon_s + 60.0, "end the goal")
         result = outcome.result().result
         verdict = json.loads(self._ask(self._judge, self._trigger(), 30.0, "judge").message)
         code = ErrorCode(result.error_code)
@@ -118,7 +131,7 @@ class LaunchedGraph:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._executor.shutdown()
-        self._node.destroy_node()
+        self.node.destroy_node()
         self._rclpy.shutdown(context=self._context)
         self._process.send_signal(signal.SIGINT)
         try:
