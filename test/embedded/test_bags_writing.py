@@ -3,12 +3,15 @@
 import pytest
 import yaml
 from bag_samples import START_NS, STEP_NS, TOPICS, count, counts_in, fill, image, write_bag
+from mcap.data_stream import RecordBuilder
 from mcap.reader import make_reader
+from mcap.records import Message
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import QosDurability
 
 from molmo_ros.embedded.bags import BagError, BagWriter, Topic, bag_info, format_info
 from molmo_ros.embedded.bags.file_sink import BLOCK_BYTES, BUFFER_BYTES, FileSink
+from molmo_ros.embedded.bags.gather import GatherBuilder
 
 
 def rosbags_reads(folder):
@@ -180,3 +183,15 @@ def test_a_file_holds_exactly_what_was_written(tmp_path, pieces):
     sink.close()
 
     assert (tmp_path / "file").read_bytes() == b"".join(data)
+
+
+@pytest.mark.parametrize("sizes", [[1], [4096, 3], [10, 100_000, 4095, 200_000, 7]])
+def test_gathered_records_are_those_of_the_library(sizes):
+    built = []
+    for builder in (RecordBuilder(), GatherBuilder()):
+        for size in sizes:
+            Message(channel_id=1, log_time=2, data=b"x" * size, publish_time=3, sequence=4).write(builder)
+            assert builder.count >= size
+        built.append(b"".join(builder.end()) if isinstance(builder, GatherBuilder) else builder.end())
+
+    assert built[0] == built[1]

@@ -8,6 +8,8 @@ import mmap
 import os
 from pathlib import Path
 
+from .gather import Rope
+
 BLOCK_BYTES = 4096
 BUFFER_BYTES = 4 * 2**20
 
@@ -37,16 +39,17 @@ class FileSink:
         """How much was written."""
         return self._offset + self._filled
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | Rope) -> int:
         """Append; raises ``OSError`` if it cannot all be written."""
-        rest = memoryview(data)
-        while rest:
-            part = rest[: BUFFER_BYTES - self._filled]
-            self._view[self._filled : self._filled + len(part)] = part
-            self._filled += len(part)
-            rest = rest[len(part) :]
-            if self._filled == BUFFER_BYTES:
-                self._drain()
+        for piece in data if isinstance(data, Rope) else (data,):
+            rest = memoryview(piece)
+            while rest:
+                part = rest[: BUFFER_BYTES - self._filled]
+                self._view[self._filled : self._filled + len(part)] = part
+                self._filled += len(part)
+                rest = rest[len(part) :]
+                if self._filled == BUFFER_BYTES:
+                    self._drain()
         return len(data)
 
     def tell(self) -> int:

@@ -18,6 +18,7 @@ from molmo_ros import __version__
 
 from .errors import BagError
 from .file_sink import FileSink
+from .gather import gather
 from .metadata import info_from_yaml, info_to_yaml
 from .model import NO_START_NS, BagInfo, BagMessage, Definition, FileInfo, Topic
 from .qos import qos_list_from_yaml, qos_list_to_yaml
@@ -56,6 +57,8 @@ class McapFileWriter:
             compression=COMPRESSIONS[compression],
             enable_crcs=False,
         )
+        if COMPRESSIONS[compression] is CompressionType.NONE:
+            gather(self._writer)
         self._writer.start(profile="ros2", library=f"molmo_ros {__version__}")
         self._sink.flush()
         self._schemas: dict[str, int] = {}
