@@ -367,7 +367,8 @@ class ArmMotions:
         spot = self._spot(target, trace, relation)
         above, lower, _ = self._lowering(q, grasp, target, spot, held, config)
         self._held = held
-        self._around(without=[target.object_id, *spot.support_ids])
+        # What shall carry the thing is in the way until it is reached from above: a swing through it would take it along.
+        self._around(without=[target.object_id], seen_only=spot.support_ids)
         carry = self._carry_path(q, above, lower[0], trace, held)
         return PlacePlan(
             carry=self._timed(carry, self._near_speed),
