@@ -53,6 +53,32 @@ def test_two_processes_find_each_other_without_a_router() -> None:
         start(LISTENER).wait_for("heard")
 
 
+ROUTER = """
+import json, os, time, zenoh
+conf = zenoh.Config()
+conf.insert_json5("mode", json.dumps("router"))
+conf.insert_json5("listen/endpoints", json.dumps(["tcp/127.0.0.1:" + os.environ["MOLMO_ROS_MEETING_PORT"]]))
+conf.insert_json5("scouting/multicast/enabled", "false")
+session = zenoh.open(conf)
+print("routing", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+def test_two_processes_find_each_other_through_a_router_and_outlive_it() -> None:
+    with processes({"ROS_DOMAIN_ID": "7"}) as start:
+        router = start(ROUTER)
+        router.wait_for("routing")
+        start(TALKER).wait_for("ready")
+        listener = start(LISTENER)
+        listener.wait_for("heard")
+        router.signal(signal.SIGKILL)
+        router.exit_code()
+        for _ in range(20):
+            listener.wait_for("heard")
+
+
 def test_domains_do_not_hear_each_other() -> None:
     with processes() as start:
         one = start(GRAPH, "one", ROS_DOMAIN_ID="1")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,16 @@ def shared_memory_pool_bytes(environ: Mapping[str, str] = os.environ) -> int:
     return pool - pool % 4096 if pool >= SHM_LEAST_POOL_BYTES else 0
 
 
+def _every_interface() -> str:
+    """The address that stands for all interfaces, of both families where there are two."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"
+    return "[::]"
+
+
 def _low_id() -> str:
     """A session id below those Zenoh draws itself.
 
@@ -107,7 +118,7 @@ def _low_id() -> str:
 def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Settings of a session nobody configured, by Zenoh's configuration path."""
     reach = discovery_range(environ)
-    host = "[::]" if reach == "SUBNET" else "127.0.0.1"
+    host = _every_interface() if reach == "SUBNET" else "127.0.0.1"
     port = meeting_port(environ)
     meeting = f"tcp/127.0.0.1:{port}"
     listen = [f"tcp/{host}:0", f"tcp/{host}:{port}"]
@@ -145,7 +156,7 @@ def defaults(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
 def meeting(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Settings of the session that does nothing but serve the meeting port."""
-    host = "[::]" if discovery_range(environ) == "SUBNET" else "127.0.0.1"
+    host = _every_interface() if discovery_range(environ) == "SUBNET" else "127.0.0.1"
     return {
         **defaults(environ),
         "listen/endpoints": [f"tcp/{host}:{meeting_port(environ)}"],
