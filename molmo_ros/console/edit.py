@@ -80,7 +80,7 @@ class TraceEdit:
     def __init__(self, trace: Trace, support_height_m: float = 0.0) -> None:
         self._support_height_m = support_height_m
         self.waypoints = thin(trace)
-        self._past: list[tuple[Waypoint, ...]] = []
+        self.past: tuple[tuple[Waypoint, ...], ...] = ()
 
     def renew(self, trace: Trace) -> None:
         """The same goal's trace came back changed: new handles, the past stays."""
@@ -134,16 +134,17 @@ class TraceEdit:
         Raises:
             MolmoRosError: EDIT_INVALID when nothing was changed.
         """
-        if not self._past:
+        if not self.past:
             raise MolmoRosError(ErrorCode.EDIT_INVALID, "There is nothing to undo.")
-        self.waypoints = self._past.pop()
+        *past, self.waypoints = self.past
+        self.past = tuple(past)
 
     def _known(self, index: int) -> None:
         if not 0 <= index < len(self.waypoints):
             raise MolmoRosError(ErrorCode.EDIT_INVALID, f"There is no waypoint {index}.")
 
     def _change(self, waypoints: list[Waypoint]) -> None:
-        self._past = [*self._past[-(MOST_UNDO - 1) :], self.waypoints]
+        self.past = (*self.past[-(MOST_UNDO - 1) :], self.waypoints)
         self.waypoints = tuple(waypoints)
 
     def drawn(self, camera: CameraPose, *, revision: int, stamp_ns: int = 0) -> Trace:

@@ -110,7 +110,7 @@ class World:
     def think(self, goal_id: str = "g1") -> None:
         """The graph draws a plan: a goal, two grasps, a lifted trace."""
         self.goals.publish(Goal(goal_id=goal_id, active=True))
-        self.until(lambda: self.editor._goal_id == goal_id, "the goal")
+        self.until(lambda: self.editor._plan.goal_id == goal_id, "the goal")
         T = geometry.make_transform(geometry.rotation_x(np.pi), [0.45, -0.15, 0.05])
         common = {"T_base_tcp": T, "width_m": 0.04, "quality": 0.8}
         grasps = [
