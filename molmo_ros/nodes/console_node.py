@@ -205,8 +205,11 @@ class ConsoleNode(Node):
             self._view.plan(self._plan.trace, self._plan.waypoints, waiting=self._waiting, words=self._words)
 
     def _tell(self, words: str, refused: bool) -> None:
-        logger = self.get_logger()
-        (logger.warning if refused else logger.info)(words)
+        # Two call sites: rclpy fixes a severity per line.
+        if refused:
+            self.get_logger().warning(words)
+        else:
+            self.get_logger().info(words)
         self._words = words
         self._draw_plan()
 

@@ -53,8 +53,11 @@ class TraceEditorNode(Node):
         return menu
 
     def _tell(self, words: str, refused: bool) -> None:
-        logger = self.get_logger()
-        (logger.warning if refused else logger.info)(words)
+        # Two call sites: rclpy fixes a severity per line.
+        if refused:
+            self.get_logger().warning(words)
+        else:
+            self.get_logger().info(words)
 
     def _dragged(self, feedback: InteractiveMarkerFeedback) -> None:
         place = convert.point_array(feedback.pose.position)
