@@ -24,14 +24,16 @@ from molmo_ros.nodes.base import Param, declare, exit_with, run
 from molmo_ros.nodes.chunk_stream import PARAMS as CHUNK_PARAMS
 from molmo_ros.nodes.chunk_stream import ChunkStream
 from molmo_ros.nodes.controller_driver import PARAMS as DRIVER_PARAMS
-from molmo_ros.nodes.controller_driver import ControllerDriver
 from molmo_ros.nodes.health import Health
 from molmo_ros.nodes.qos import COMMAND
+from molmo_ros.nodes.vendor_driver import PARAMS as VENDOR_PARAMS
+from molmo_ros.nodes.vendor_driver import make_driver
 from molmo_ros.robots.gated import GatedDriver
 from molmo_ros_interfaces.action import ExecuteMotion
 from molmo_ros_interfaces.msg import ExecutionState
 
 PARAMS = (
+    *VENDOR_PARAMS,
     *DRIVER_PARAMS,
     *CHUNK_PARAMS,
     Param(name="robot", default="fr3", doc="Robot whose limits hold, by its file in config/robots."),
@@ -65,14 +67,14 @@ class ExecutorNode(Node):
         self._base_frame = values["base_frame"]
         self._auto_arm = values["arm_at_start"]
         self._names = robot.limits.names
-        driver = ControllerDriver(self, values, self._names, robot.gripper_joints)
+        self._armed, self._stopped = False, False
+        driver = make_driver(self, values, robot, lambda: self._armed)
         support = Plane(normal=np.array([0.0, 0.0, 1.0]), offset_m=values["support_height_m"])
         gate = Gate.from_config(model, robot, support=support, step_rad=values["step_rad"])
         self._driver = GatedDriver(driver, gate, self._measured_clock, gripper_max_width_m=robot.gripper_width_m)
         self._raw = driver
         self._health = Health(self, "executor")
         self._lock = threading.Lock()
-        self._armed, self._stopped = False, False
         self._owner: object | None = None
         self._commander, self._goal_id = "", ""
         self._mode, self._fraction = ExecutionState.MODE_HOLD, 0.0
@@ -274,8 +276,11 @@ class ExecutorNode(Node):
         return result
 
     def close(self) -> None:
-        """Ends the streaming of actions."""
+        """Ends the streaming of actions and lets go of the robot."""
         self._chunks.close()
+        close = getattr(self._raw, "close", None)
+        if close is not None:
+            close()
 
     def _say(self) -> None:
         problem = self._problem
