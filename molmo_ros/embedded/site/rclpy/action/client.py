@@ -12,7 +12,9 @@ from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
 from unique_identifier_msgs.msg import UUID
 
+from molmo_ros.embedded.typesys import DeserializationError
 from rclpy.action.handles import ActionClientHandle, take_response
+from rclpy.action.status_codec import unpack_status
 from rclpy.executors import await_or_execute
 from rclpy.qos import QoSProfile, qos_profile_action_status_default, qos_profile_services_default
 from rclpy.task import Future
@@ -171,7 +173,7 @@ class ActionClient(Waitable):
             # Feedback that was sent before the result is heard before the result ends the goal.
             data["feedback"] = self._take_feedback()
         if status:
-            data["status"] = handle.status.take_message(impl.GoalStatusMessage, False)
+            data["status"] = handle.status.take_message(impl.GoalStatusMessage, True)
         return {name: taken for name, taken in data.items() if taken is not None}
 
     def _take_feedback(self) -> list[tuple[Callable[[Any], Any], Any]]:
@@ -226,16 +228,22 @@ class ActionClient(Waitable):
             f" for the action '{self._action_name}'"
         )
 
-    def _handle_status(self, message: Any) -> None:
-        for entry in message.status_list:
-            key = bytes(entry.goal_info.goal_id.uuid)
+    def _handle_status(self, sample: bytes) -> None:
+        if not self._goal_handles:
+            return
+        try:
+            statuses = unpack_status(sample)
+        except DeserializationError as error:
+            self._logger.warning(f"Dropped a malformed status of {self._action_name}: {error}", once=True)
+            return
+        for key, status in statuses:
             reference = self._goal_handles.get(key)
             if reference is None:
                 continue
             goal_handle = reference()
             if goal_handle is not None:
-                goal_handle._status = entry.status
-            if goal_handle is None or entry.status in _DONE:
+                goal_handle._status = status
+            if goal_handle is None or status in _DONE:
                 self._goal_handles.pop(key, None)
 
     def get_num_entities(self) -> NumberOfEntities:

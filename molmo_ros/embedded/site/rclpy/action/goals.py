@@ -44,6 +44,7 @@ class Goal:
     Attributes:
         info: ``action_msgs/msg/GoalInfo``.
         key: The bytes of its UUID.
+        stamp: When it was accepted: seconds and nanoseconds.
         status: A constant of ``action_msgs/msg/GoalStatus``.
         ended_ns: When it reached a terminal state, on the server's clock; None before.
     """
@@ -51,6 +52,7 @@ class Goal:
     def __init__(self, info: Any) -> None:
         self.info = info
         self.key = bytes(info.goal_id.uuid)
+        self.stamp = (info.stamp.sec, info.stamp.nanosec)
         self.status = GoalStatus.STATUS_ACCEPTED
         self.ended_ns: int | None = None
 

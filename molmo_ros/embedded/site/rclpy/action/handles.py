@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from action_msgs.msg import GoalInfo, GoalStatus, GoalStatusArray
+from action_msgs.msg import GoalInfo, GoalStatusArray
 from action_msgs.srv import CancelGoal
 
 from molmo_ros.embedded.transport import keys
 from rclpy.action.goals import Goal, stamp_ns
+from rclpy.action.status_codec import pack_status
 from rclpy.impl.clocks import Clock, Timer
 from rclpy.impl.errors import RCLError
 from rclpy.impl.handle import Handle
@@ -167,11 +168,7 @@ class ActionServerHandle(_Group):
 
     def publish_status(self) -> None:
         """Send the status of every goal."""
-        self._status.publish(
-            GoalStatusArray(
-                status_list=[GoalStatus(goal_info=goal.info, status=goal.status) for goal in list(self._goals.values())]
-            )
-        )
+        self._status.publish_raw(pack_status(list(self._goals.values())))
 
     def goals_to_cancel(self, info: GoalInfo) -> tuple[int, list[GoalInfo]]:
         """What a cancel request asks for: a return code and the goals concerned.
