@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import sys
 from typing import Any
 
@@ -150,7 +149,7 @@ class CvBridge:
         order = cvim.dtype.byteorder
         img_msg.is_bigendian = order == ">" or (order == "=" and sys.byteorder == "big")
         img_msg.step = width * channels * cvim.dtype.itemsize
-        img_msg.data = _bytes_of(cvim)
+        img_msg.data.frombytes(_bytes_of(cvim))
         return img_msg
 
     def cv2_to_compressed_imgmsg(self, cvim: np.ndarray, dst_format: str = "jpg") -> sensor_msgs.msg.CompressedImage:
@@ -176,7 +175,7 @@ class CvBridge:
             raise CvBridgeError(f"OpenCV cannot write this image as {dst_format}")
         message = sensor_msgs.msg.CompressedImage()
         message.format = dst_format
-        message.data = _bytes_of(encoded)
+        message.data.frombytes(_bytes_of(encoded))
         return message
 
 
@@ -185,8 +184,6 @@ def _require_array(cvim: Any) -> None:
         raise TypeError("Your input type is not a numpy array")
 
 
-def _bytes_of(image: np.ndarray) -> array.array:
-    """Copy an array's bytes once, into the type that image messages hold."""
-    data = array.array("B")
-    data.frombytes(np.ascontiguousarray(image).reshape(-1).view(np.uint8))
-    return data
+def _bytes_of(image: np.ndarray) -> np.ndarray:
+    """Return an array's bytes, copied only where they do not lie in one piece."""
+    return np.ascontiguousarray(image).reshape(-1).view(np.uint8)

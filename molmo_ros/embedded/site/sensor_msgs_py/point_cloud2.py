@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import sys
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
@@ -187,8 +186,6 @@ def create_cloud(
         points.ndim <= 2,
         "Too many dimensions for organized cloud! Points can only be organized in max. two dimensional space",
     )
-    data = array.array("B")
-    data.frombytes(np.ascontiguousarray(points).reshape(-1).view(np.uint8))
     width = points.shape[0]
     cloud = PointCloud2(
         header=header,
@@ -200,7 +197,7 @@ def create_cloud(
         point_step=points.dtype.itemsize,
         row_step=points.dtype.itemsize * width,
     )
-    cloud.data = data
+    cloud.data.frombytes(np.ascontiguousarray(points).reshape(-1).view(np.uint8))
     return cloud
 
 
