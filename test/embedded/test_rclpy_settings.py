@@ -165,3 +165,10 @@ def test_parameters_come_from_files_and_the_command_line_last_wins(tmp_path: Pat
         assert it.get_parameter("name").value == "robot"
         with pytest.raises(ParameterNotDeclaredException):
             it.get_parameter("secret")
+
+
+def test_session_ids_are_low_and_have_no_leading_zero_which_zenoh_refuses() -> None:
+    ids = [config.defaults({})["id"] for _ in range(500)]
+    assert not [each for each in ids if each.startswith("0")]
+    assert max(int(each, 16) for each in ids) < 2**96
+    assert len(set(ids)) == 500
