@@ -433,6 +433,8 @@ class RequestClock:
         if self._asked_ns is None:
             return True
         latest_s = self.horizon_s - self.latency_s - self.margin_s
+        if now_ns < self._asked_ns - 1_000_000_000:
+            return True  # the clock was set back
         return (now_ns - self._asked_ns) * 1e-9 >= min(self.execute_s, latest_s)
 
     def forget(self) -> None:

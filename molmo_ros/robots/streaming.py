@@ -84,6 +84,15 @@ class ChunkStreamer:
         except MolmoRosError as error:
             self._drop(error)
             return
+        if now_ns < self._sent_ns:
+            self._sent_ns = now_ns
+            error = MolmoRosError(
+                ErrorCode.CLOCK_JUMPED, "The clock was set back; the robot holds until newer actions."
+            )
+            self.player.fault(error.code, error.message)
+            self._driver.hold()
+            self._drop(error)
+            return
         if now_ns - self._sent_ns < self._period_ns // 2:
             return
         target = self.player.target(now_ns)

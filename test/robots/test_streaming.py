@@ -232,3 +232,40 @@ def test_after_a_late_tick_the_arm_goes_on_from_rest_without_a_refusal(rig: Rig)
             rig.arm.simulation.step()
     assert rig.gated.refused == 0
     assert rig.q[0] > goal[0] - 0.35
+
+
+def test_a_clock_that_is_set_back_means_rest(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.say(turned(rig))
+    rig.run(0.4)
+    assert rig.speed > 0.1
+    monkeypatch.setattr(rig.gated, "now_ns", lambda: 1)
+    rig.streamer.tick()
+    assert rig.streamer.problem[0] is ErrorCode.CLOCK_JUMPED
+    monkeypatch.undo()
+    assert rig.rests_within(0.1)
+
+
+def test_base_steps_reach_the_base_and_end_with_the_actions(rig: Rig) -> None:
+    asked: list[object] = []
+    limits = ROBOT.limits
+    rules = ChunkRules(names=limits.names, lower=tuple(limits.lower), upper=tuple(limits.upper))
+    streamer = ChunkStreamer(rig.gated, limits, rules, base=lambda step, dt_s: asked.append((step, dt_s)))
+    values = np.column_stack([np.tile(rig.q, (4, 1)), np.tile([0.2, 0.0, 0.01], (4, 1))])
+    chunk = ActionChunk(
+        names=(*limits.names, "base_x", "base_y", "base_yaw"),
+        values=values,
+        kind=ActionKind.JOINT_POSITION,
+        dt_s=0.1,
+        observation_stamp_ns=rig.arm.simulation.world.stamp_ns,
+        sequence=1,
+    )
+    assert streamer.offer(chunk)[0] is ErrorCode.NONE
+    for _ in range(60):
+        streamer.tick()
+        rig.arm.simulation.step()
+    steps = [step for step, _ in asked if step is not None]
+    # 0.2 m is shortened to 0.05 m, and the turn with it.
+    assert all(step == pytest.approx([0.05, 0.0, 0.0025]) for step in steps)
+    assert len(steps) == pytest.approx(40, abs=2)
+    assert asked[-1] == (None, 0.0)
+    assert [step for step, _ in asked].count(None) == 1
