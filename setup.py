@@ -16,6 +16,7 @@ NODES = (
     "progress_node",
     "trace_editor_node",
     "console_node",
+    "realsense_node",
 )
 SHARED_TREES = ("launch", "config", "urdf", "rviz")
 INTERFACES = "molmo_ros_interfaces"

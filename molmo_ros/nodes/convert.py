@@ -117,15 +117,24 @@ def camera_matrix(info: CameraInfo) -> np.ndarray:
     return K
 
 
-def camera_info_msg(K: np.ndarray, width_px: int, height_px: int, frame_id: str, stamp: int) -> CameraInfo:
-    """Intrinsics of an undistorted camera as sensor_msgs/CameraInfo."""
+def camera_info_msg(
+    K: np.ndarray,
+    width_px: int,
+    height_px: int,
+    frame_id: str,
+    stamp: int,
+    *,
+    distortion: tuple[float, ...] = (0.0,) * 5,
+    model: str = "plumb_bob",
+) -> CameraInfo:
+    """Intrinsics of a camera as sensor_msgs/CameraInfo; without distortion unless its coefficients are given."""
     k = [float(v) for v in K.reshape(-1)]
     return CameraInfo(
         header=header(frame_id, stamp),
         width=width_px,
         height=height_px,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
+        distortion_model=model,
+        d=list(distortion),
         k=k,
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[k[0], 0.0, k[2], 0.0, 0.0, k[4], k[5], 0.0, 0.0, 0.0, 1.0, 0.0],
