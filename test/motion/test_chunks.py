@@ -137,7 +137,7 @@ def test_a_new_chunk_takes_over_without_a_jump(late_s: float, jump: float, slope
         return
     path = np.array([player.target(now + k * S // 1000).positions for k in range(150)])
     assert path[0] == pytest.approx(before, abs=1e-9)
-    # Blending the gap over 0.1 s moves it by 2 % per millisecond at most (a quintic's 1.875), beside both slopes.
+    # The cubic blend of 0.1 s covers 1.5 % of the gap per millisecond at most, beside both slopes.
     gap = abs(jump) + abs(slope) * late_s * 10
     assert np.max(np.abs(np.diff(path, axis=0))) < 0.02 * gap + 0.001 + abs(slope) * 0.01
 
