@@ -86,12 +86,10 @@ class ChunkStreamer:
             return
         if now_ns < self._sent_ns:
             self._sent_ns = now_ns
-            error = MolmoRosError(
-                ErrorCode.CLOCK_JUMPED, "The clock was set back; the robot holds until newer actions."
-            )
-            self.player.fault(error.code, error.message)
+            jumped = MolmoRosError(ErrorCode.CLOCK_JUMPED, "The clock was set back; it holds until newer actions come.")
+            self.player.fault(jumped.code, jumped.message)
             self._driver.hold()
-            self._drop(error)
+            self._drop(jumped)
             return
         if now_ns - self._sent_ns < self._period_ns // 2:
             return

@@ -268,4 +268,4 @@ def test_base_steps_reach_the_base_and_end_with_the_actions(rig: Rig) -> None:
     assert all(step == pytest.approx([0.05, 0.0, 0.0025]) for step in steps)
     assert len(steps) == pytest.approx(40, abs=2)
     assert asked[-1] == (None, 0.0)
-    assert [step for step, _ in asked].count(None) == 1
+    assert sum(step is None for step, _ in asked) == 1
