@@ -7,7 +7,7 @@ SEED ?= 0
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint types docs clean
+.PHONY: help setup setup-test demo test test-browser lint types docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,9 @@ demo: setup ## Simulated FR3: "put the red block in the bowl"
 
 test: setup-test ## Run all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-browser: setup-test ## Drive the console in a real headless browser; screenshots go to MOLMO_ROS_ARTEFACTS
+	@tools/browser.sh $(VENV) $(PYTEST_ARGS)
 
 lint: setup-test ## ruff: style and mistakes
 	@$(BIN)/ruff check .

@@ -63,10 +63,10 @@ class Panel:
         self._release = self._button("Release stop", commands.release, hint="Lets go of the latch; nothing moves.")
         self._arm = self._button("Re-arm", commands.arm, hint="Lets the robot move again.")
         self._make_request(commands)
-        self._make_plan(commands)
         with gui.add_folder("Progress"):
             self._bar = gui.add_progress_bar(0.0)
             self._stages = gui.add_html("")
+        self._make_plan(commands)
         with gui.add_folder("Camera") as self._camera:
             self._image: Any = None
             self._image_place = gui.add_html(_note("no image yet"))
@@ -106,15 +106,15 @@ class Panel:
         past.on_update(again)
 
     def _make_plan(self, commands: Commands) -> None:
-        with self._gui.add_folder("Plan") as self._plan:
+        with self._gui.add_folder("Plan"):
             self._plan_words = self._gui.add_html("")
             self._confirm = self._button("Confirm", commands.confirm, color="green", icon="check")
             self._reject = self._button("Reject", commands.reject, color="orange", icon="x")
-            self._waypoint = self._gui.add_dropdown("Waypoint", ("1",))
-            number = lambda: int(self._waypoint.value) - 1  # noqa: E731
-            self._insert = self._button("Insert after", lambda: commands.insert(number()))
-            self._delete = self._button("Delete", lambda: commands.delete(number()))
             self._undo = self._button("Undo", commands.undo)
+            with self._gui.add_folder("Waypoints", expand_by_default=False):
+                self._waypoint = self._gui.add_dropdown("Waypoint", ("1",))
+                self._insert = self._button("Insert after", lambda: commands.insert(int(self._waypoint.value) - 1))
+                self._delete = self._button("Delete", lambda: commands.delete(int(self._waypoint.value) - 1))
 
     def robot(self, *, armed: bool, stopped: bool, words: str, mode: str) -> None:
         """The executor's state in words."""

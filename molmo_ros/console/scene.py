@@ -120,9 +120,10 @@ class SceneView:
         for i, waypoint in enumerate(waypoints):
             handle = self._scene.add_transform_controls(
                 f"/trace/handle{i}",
-                scale=0.07,
-                line_width=3.0,
+                scale=0.05,
+                line_width=2.0,
                 disable_rotations=True,
+                disable_sliders=True,
                 depth_test=False,
                 position=waypoint.point_base_m,
             )

@@ -27,8 +27,9 @@ class ConsoleView:
     def __init__(self, server: Any, commands: Commands, changed: Callable[[], None] = lambda: None) -> None:
         self._server = server
         server.gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
-        server.initial_camera.position = (1.5, 0.9, 0.9)
+        server.initial_camera.position = (1.25, 0.75, 0.75)
         server.initial_camera.look_at = (0.35, 0.0, 0.2)
+        server.gui.main_panel.dock_right()
         self.panel = Panel(server.gui, commands)
         self.scene = SceneView(server.scene, commands.drag)
         self._trace: Trace | None = None
