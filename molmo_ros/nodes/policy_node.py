@@ -208,6 +208,10 @@ class PolicyNode(Node):
             except MolmoRosError as error:
                 if error.code is ErrorCode.CANCELED:
                     continue
+                if error.code is ErrorCode.BUSY:
+                    # An answer that came too late for us is still on its way; the first reason stands.
+                    time.sleep(RETRY_S)
+                    continue
                 last = None
                 clock.forget()
                 self._fault(goal, error)
