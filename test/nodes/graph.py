@@ -52,6 +52,7 @@ class Graph:
             "molmo_ros",
             "fr3_tabletop.launch.xml",
             f"runs_dir:={runs}",
+            "console:=false",
             *arguments,
             *arguments,
         ]

@@ -52,6 +52,7 @@ class LaunchedGraph:
             "molmo_ros",
             "fr3_tabletop.launch.xml",
             "record:=false",
+            "console:=false",
         ]
         self._output = self._log.open("wb")
         self._process = subprocess.Popen(
