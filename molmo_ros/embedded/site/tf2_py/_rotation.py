@@ -89,10 +89,12 @@ def slerp(a: Quaternion, b: Quaternion, ratio: float) -> Quaternion:
     else:
         keep = math.sin((1.0 - ratio) * angle) / sine
         take = sign * math.sin(ratio * angle) / sine
-    mixed = tuple(keep * p + take * q for p, q in zip(a, b, strict=True))
-    norm = math.sqrt(sum(c * c for c in mixed)) or 1.0
-    x, y, z, w = (c / norm for c in mixed)
-    return (x, y, z, w)
+    x = keep * a[0] + take * b[0]
+    y = keep * a[1] + take * b[1]
+    z = keep * a[2] + take * b[2]
+    w = keep * a[3] + take * b[3]
+    norm = math.sqrt(x * x + y * y + z * z + w * w) or 1.0
+    return (x / norm, y / norm, z / norm, w / norm)
 
 
 def rotation_vector(q: Quaternion) -> Vector:

@@ -128,7 +128,8 @@ class Buffer(BufferCore, BufferInterface):
             ExtrapolationException: The time is outside the history.
             InvalidArgumentException: A frame name is invalid.
         """
-        self.can_transform(target_frame, source_frame, time, timeout)
+        if timeout.nanoseconds > 0:
+            self.can_transform(target_frame, source_frame, time, timeout)
         return self.lookup_transform_core(target_frame, source_frame, time)
 
     async def lookup_transform_async(self, target_frame: str, source_frame: str, time: Time) -> TransformStamped:
@@ -158,7 +159,8 @@ class Buffer(BufferCore, BufferInterface):
         Returns:
             The transform. Raises as `lookup_transform` does.
         """
-        self.can_transform_full(target_frame, target_time, source_frame, source_time, fixed_frame, timeout)
+        if timeout.nanoseconds > 0:
+            self.can_transform_full(target_frame, target_time, source_frame, source_time, fixed_frame, timeout)
         return self.lookup_transform_full_core(target_frame, target_time, source_frame, source_time, fixed_frame)
 
     async def lookup_transform_full_async(
