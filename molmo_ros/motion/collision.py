@@ -206,6 +206,21 @@ class CollisionWorld:
             coarse=coarse,
         )
 
+    @property
+    def support(self) -> Plane | None:
+        """The plane below which everything is solid."""
+        return self._support
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The obstacles that are boxes."""
+        return self._boxes
+
+    @property
+    def held(self) -> Box | None:
+        """The held box; its pose is in the tool frame."""
+        return self._held
+
     def set_support(self, plane: Plane | None) -> None:
         """Everything below a plane is solid; None for no support."""
         self._support = plane
