@@ -88,20 +88,20 @@ class _Arrays:
 
     def __init__(self) -> None:
         self._mark = secrets.token_hex(16)
-        self._found: list[str] = []
+        self._found: list[bytes] = []
 
     def default(self, value: Any) -> Any:
         if not isinstance(value, np.ndarray | np.generic):
             raise invalid(f"a {type(value).__name__} cannot be sent; only plain data can")
         arrays.allowed(value)
-        self._found.append(binascii.b2a_base64(value.tobytes(), newline=False).decode("ascii"))
+        self._found.append(binascii.b2a_base64(np.ascontiguousarray(value).data, newline=False))
         mark = f"{self._mark}{len(self._found) - 1}."
         return {"__numpy__": mark, "dtype": value.dtype.str, "shape": list(value.shape)}
 
-    def put_back(self, text: str) -> str:
-        parts = re.split(f"{self._mark}([0-9]+)\\.", text)
+    def put_back(self, text: str) -> bytes:
+        parts: list[bytes] = re.split(f"{self._mark}([0-9]+)\\.".encode(), text.encode("utf-8"))
         parts[1::2] = [self._found[int(index)] for index in parts[1::2]]
-        return "".join(parts)
+        return b"".join(parts)
 
 
 def write(value: Any) -> bytes:
@@ -115,4 +115,4 @@ def write(value: Any) -> bytes:
         text = json.dumps(value, default=apart.default)
     except (ValueError, TypeError, RecursionError) as error:
         raise invalid(f"a message cannot be written: {error}") from error
-    return apart.put_back(text).encode("utf-8")
+    return apart.put_back(text)
