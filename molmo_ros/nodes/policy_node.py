@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import replace
 
 import yaml
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -263,14 +264,7 @@ class PolicyNode(Node):
         if chunk.names != self._contract.action_names:
             return chunk
         names, values = on_the_wire(self._contract, chunk.values)
-        return ActionChunk(
-            names=names,
-            values=values,
-            kind=chunk.kind,
-            dt_s=chunk.dt_s,
-            observation_stamp_ns=chunk.observation_stamp_ns,
-            sequence=chunk.sequence,
-        )
+        return replace(chunk, names=names, values=values)
 
     def _fault(self, goal: Goal, error: MolmoRosError) -> None:
         """The executor is told at once, so that the robot holds; not more often than it helps."""

@@ -1,4 +1,4 @@
-"""Imports go one way: core <- parts <- robots, sim, task <- nodes, console, cli; and only the shells know ROS."""
+"""Imports go one way: core <- parts <- robots, sim, task, console <- nodes, cli; and only the shells know ROS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVEL = {
     "task": 2,
     "embedded": 3,
     "nodes": 3,
-    "console": 3,
+    "console": 2,
     "cli": 4,
 }
 # Within the middle level these may use each other, in this direction only.
