@@ -9,7 +9,7 @@ say() { printf '\033[1m%s\033[0m\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # Software OpenGL without a display, for rendering camera images in simulation.
-wanted=(libegl1 libgl1-mesa-dri libgles2 libosmesa6)
+wanted=(libegl1 libopengl0 libgl1-mesa-dri libosmesa6)
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null || wanted+=(python3 python3-venv)
 if command -v "$python" >/dev/null && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
