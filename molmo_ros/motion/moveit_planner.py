@@ -226,6 +226,12 @@ class MoveItPlanner:
         """A path whose tool moves on a straight line, see `Planner`: the built-in one, for MoveIt promises no margin."""
         return self._lines.plan_linear(q_start, T_base_tcp, margin_m=margin_m, cancelled=cancelled)
 
+    def follow(
+        self, q_start: Array, poses: Array, *, margin_m: float | None = None, cancelled: Cancelled = never
+    ) -> Array:
+        """A path through tool poses, see `Planner`: the built-in one."""
+        return self._lines.follow(q_start, poses, margin_m=margin_m, cancelled=cancelled)
+
     def _goals(self, start: Array, goal: Array) -> list[Array]:
         if start.shape != (len(self.model.names),) or not np.all(np.isfinite(start)):
             raise PlanningError(ErrorCode.JOINT_STATES_INVALID, "a plan starts from finite joint positions")

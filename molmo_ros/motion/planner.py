@@ -61,6 +61,12 @@ class Planner(Protocol):
         """A path (K, N) that takes the tool along a straight line to a pose (4, 4), turning evenly on the way."""
         ...
 
+    def follow(
+        self, q_start: Array, poses: Array, *, margin_m: float | None = None, cancelled: Cancelled = never
+    ) -> Array:
+        """A path (K + 1, N) through tool poses (K, 4, 4), each reached from the one before."""
+        ...
+
 
 def interpolate_pose(T_a: Array, T_b: Array, fractions: npt.NDArray[np.floating[Any]]) -> Array:
     """Poses (F, 4, 4) between two poses: positions on a line, rotations on the shortest arc."""

@@ -14,6 +14,7 @@ from molmo_ros.motion.description import load_robot
 from molmo_ros.nodes import convert
 from molmo_ros.nodes.base import Param, declare, exit_with, run
 from molmo_ros.nodes.health import Health
+from molmo_ros.nodes.moveit_scene import planner_factory
 from molmo_ros.nodes.policy_ports import GraphPolicyPorts
 from molmo_ros.nodes.rgbd import PARAMS as RGBD_PARAMS
 from molmo_ros.nodes.task_ports import GraphPorts
@@ -36,6 +37,12 @@ PARAMS = (
         doc="How long the robot may hold for want of a policy's action before the goal fails [s].",
         low=0.5,
         high=600.0,
+    ),
+    Param(
+        name="planner",
+        default="ompl",
+        doc="What searches free-space paths: the built-in one, or MoveIt through moveit_py where it is installed.",
+        choices=("ompl", "moveit"),
     ),
     Param(name="speed", default=0.5, doc="Share of the joint limits used in free space.", low=0.01, high=1.0),
     Param(name="near_speed", default=0.3, doc="The same near objects.", low=0.01, high=1.0),
@@ -69,8 +76,12 @@ class TaskNode(Node):
         self._values = declare(self, PARAMS)
         config = PerceptionConfig()
         self._ports = GraphPorts(self, self._values, CachedPerception(lambda f: perceive(f, config)), self.get_name())
+        robot = load_robot(self._values["robot"])
         self._arm = ArmMotions(
-            load_robot(self._values["robot"]), speed=self._values["speed"], near_speed=self._values["near_speed"]
+            robot,
+            speed=self._values["speed"],
+            near_speed=self._values["near_speed"],
+            planner=planner_factory(self._values["planner"], robot),
         )
         self._health = Health(self, "task")
         self._turn = threading.Lock()

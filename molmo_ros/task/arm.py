@@ -5,7 +5,7 @@ Everything here is planning; nothing moves. Each plan is a ``JointTrajectory`` t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from molmo_ros.core.types import Author, Frame, Grasp, Trace
 from molmo_ros.motion.collision import Box, CollisionWorld
 from molmo_ros.motion.description import RobotConfig
 from molmo_ros.motion.model import RobotModel
-from molmo_ros.motion.planner import OmplPlanner, interpolate_pose
+from molmo_ros.motion.planner import OmplPlanner, Planner, interpolate_pose
 from molmo_ros.motion.timing import time_parameterise
 from molmo_ros.task.placing import PlaceSpot, place_spot
 
@@ -90,6 +90,7 @@ class ArmMotions:
         home: Joint positions out of the camera's view; the robot's "ready" where None.
         seed: Seed of the random searches.
         support: The table before anything was seen; z = 0 of the base where None.
+        planner: Makes the planner.
     """
 
     def __init__(
@@ -101,11 +102,12 @@ class ArmMotions:
         home: npt.ArrayLike | None = None,
         seed: int = 0,
         support: Plane | None = None,
+        planner: Callable[[RobotModel, CollisionWorld], Planner] = OmplPlanner,
     ) -> None:
         self._config = config
         self.model = RobotModel.from_config(config)
         self._world = CollisionWorld.from_config(self.model, config)
-        self._planner = OmplPlanner(self.model, self._world)
+        self._planner = planner(self.model, self._world)
         self._speed, self._near_speed, self._seed = speed, near_speed, seed
         self.home = np.asarray(config.poses["ready"] if home is None else home, dtype=np.float64)
         self._table = support or Plane(normal=np.array([0.0, 0.0, 1.0]), offset_m=0.0)
