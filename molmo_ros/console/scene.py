@@ -31,6 +31,8 @@ GRIPPER = np.array(
     ]
 )
 MOST_GRASPS = 40
+NAMES = 100
+STILL_M = 0.005
 
 
 class SceneView:
@@ -45,6 +47,8 @@ class SceneView:
         self._scene, self._dragged = scene, dragged
         self._robot: RobotView | None = None
         self._objects: list[Any] = []
+        self._items: tuple[tuple[str, Array, Array], ...] = ()
+        self._drawn = 0
         self._grasps: list[Any] = []
         self._trace: list[Any] = []
         self._handles: list[Any] = []
@@ -65,11 +69,17 @@ class SceneView:
 
     def objects(self, items: Sequence[tuple[str, Array, Array]]) -> None:
         """Draws boxes: words, pose (4, 4) in the base frame and size (3,) of each [m]."""
+        if self._still(items):
+            return
+        self._items = tuple(items)
         _remove(self._objects)
+        # A node that takes a removed one's name at once may keep its words in the browser.
+        self._drawn = (self._drawn + 1) % NAMES
         for i, (words, T, size) in enumerate(items):
+            name = f"/objects/{self._drawn}_{i}"
             x, y, z, w = geometry.rotation_to_quaternion(T[:3, :3])
             box = self._scene.add_box(
-                f"/objects/{i}",
+                name,
                 color=(80, 140, 255),
                 dimensions=tuple(size),
                 wireframe=True,
@@ -77,7 +87,16 @@ class SceneView:
                 position=T[:3, 3],
             )
             above = T[:3, 3] + [0, 0, float(size[2]) / 2 + 0.03]
-            self._objects += [box, self._scene.add_label(f"/objects/{i}_name", words, position=above)]
+            self._objects += [box, self._scene.add_label(f"{name}_name", words, position=above)]
+
+    def _still(self, items: Sequence[tuple[str, Array, Array]]) -> bool:
+        return len(items) == len(self._items) and all(
+            a[0] == b[0]
+            and np.allclose(a[1][:3, 3], b[1][:3, 3], atol=STILL_M)
+            and np.allclose(a[1][:3, :3], b[1][:3, :3], atol=0.1)
+            and np.allclose(a[2], b[2], atol=STILL_M)
+            for a, b in zip(items, self._items, strict=True)
+        )
 
     def grasps(self, items: Sequence[Grasp]) -> None:
         """Draws grippers: the chosen one gold, accepted ones green, rejected ones grey."""

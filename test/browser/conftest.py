@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nodes"))
 
@@ -32,6 +33,7 @@ FLAGS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
+ROOT = Path(__file__).parents[2]
 SLOW_MS = 120_000
 SMALL = {"width": 800, "height": 620}
 
@@ -54,11 +56,25 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, int]]:
-    """The FR3 graph with its console, and the port of the page."""
+    """The FR3 graph with its console, and the port of the page.
+
+    A browser that draws without a GPU takes the CPU from the simulation, so joint states may be older here.
+    """
     from graph import Graph
 
     port = free_port()
-    graph = Graph(tmp_path_factory.mktemp("runs"), 100 + os.getpid() % 100, f"console_port:={port}")
+    parameters = tmp_path_factory.mktemp("config") / "patient.yaml"
+    tabletop = yaml.safe_load((ROOT / "config/fr3_tabletop.yaml").read_text())
+    for node in ("/**/executor_node", "/**/task_node"):
+        tabletop[node]["ros__parameters"]["joint_states_max_age_s"] = 1.0
+    parameters.write_text(yaml.safe_dump(tabletop))
+    graph = Graph(
+        tmp_path_factory.mktemp("runs"),
+        100 + os.getpid() % 100,
+        "console:=true",
+        f"console_port:={port}",
+        f"params:={parameters}",
+    )
     try:
         graph.ready()
         yield graph, port
@@ -69,7 +85,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, int
 def polite_browser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The browser behind nice: drawing without a GPU must not starve the robot's control loop of CPU."""
     script = tmp_path_factory.mktemp("browser") / "chromium"
-    script.write_text(f'#!/bin/sh\nexec nice -n 19 "{os.environ["MOLMO_ROS_CHROMIUM"]}" "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec nice -n 5 "{os.environ["MOLMO_ROS_CHROMIUM"]}" "$@"\n')
     script.chmod(0o755)
     return script
 

@@ -35,6 +35,7 @@ def button(page: Any, name: str) -> Any:
 def enabled(page: Any, name: str) -> Any:
     """Waits until a button may be pressed."""
     found = button(page, name)
+    found.wait_for(timeout=SLOW_MS)
     page.wait_for_function("b => !b.disabled", arg=found.element_handle(), timeout=SLOW_MS)
     return found
 
@@ -55,9 +56,13 @@ def test_a_sentence_is_planned_confirmed_and_done(page: Any, console: Any, artef
     shoot(page, artefacts, "3_done")
 
 
-def test_a_rejected_plan_ends_without_motion(page: Any, console: Any, artefacts: Path) -> None:
+def test_a_plan_outlives_a_reload_and_its_rejection_ends_without_motion(
+    page: Any, console: Any, artefacts: Path
+) -> None:
     before = list(console[0].joints[-1].position)
     say(page, "pick up the purple block")
+    enabled(page, "Reject")
+    page.reload()
     enabled(page, "Reject").click()
     message(page, "rejected by a person")
     assert max(abs(a - b) for a, b in zip(before, console[0].joints[-1].position, strict=True)) < 0.01
@@ -88,3 +93,10 @@ def test_a_sentence_that_is_not_understood_is_answered_in_words(page: Any, conso
     say(page, "pick up the unicorn")
     message(page, "INSTRUCTION_NOT_UNDERSTOOD")
     shoot(page, artefacts, "6_refused")
+
+
+def test_clouds_are_listened_to_only_while_a_page_is_open(page: Any, console: Any) -> None:
+    node = console[0].node
+    console[0].until(lambda: node.count_subscribers("perception/points") == 1, "listening to the cloud")
+    page.close()
+    console[0].until(lambda: node.count_subscribers("perception/points") == 0, "no more listening")

@@ -72,3 +72,14 @@ def test_the_robot_and_a_trace_are_drawn_and_taken_away(view: ConsoleView) -> No
     assert len(view.scene._handles) == 8
     view.plan(None, (), waiting=False)
     assert view.scene._handles == []
+
+
+def test_objects_that_stand_still_are_not_drawn_again(view: ConsoleView) -> None:
+    box = ("red block", np.eye(4), np.full(3, 0.04))
+    view.scene.objects([box])
+    drawn = list(view.scene._objects)
+    view.scene.objects([("red block", np.eye(4), np.full(3, 0.041))])
+    assert view.scene._objects == drawn
+    view.scene.objects([("blue bowl", np.eye(4), np.full(3, 0.04))])
+    assert view.scene._objects[0] is not drawn[0]
+    assert view.scene._objects[1].text == "blue bowl"
