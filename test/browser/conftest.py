@@ -100,7 +100,7 @@ def page(console: tuple[Any, int], tmp_path_factory: pytest.TempPathFactory) -> 
         page = browser.new_page(viewport=SMALL)
         page.set_default_timeout(SLOW_MS)
         page.goto(f"http://127.0.0.1:{console[1]}")
-        page.locator("#robot-state").get_by_text("Armed").wait_for()
+        page.locator("#robot-state").get_by_text("Armed", exact=True).wait_for()
         for button in page.locator(".mantine-Notification-closeButton").all():
             button.click()
         yield page

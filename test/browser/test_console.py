@@ -34,9 +34,10 @@ def button(page: Any, name: str) -> Any:
 
 def enabled(page: Any, name: str) -> Any:
     """Waits until a button may be pressed."""
+    from playwright.sync_api import expect
+
     found = button(page, name)
-    found.wait_for(timeout=SLOW_MS)
-    page.wait_for_function("b => !b.disabled", arg=found.element_handle(), timeout=SLOW_MS)
+    expect(found).to_be_enabled(timeout=SLOW_MS)
     return found
 
 
@@ -82,7 +83,7 @@ def test_stop_is_latched_until_released_and_rearmed(page: Any, console: Any, art
     assert button(page, "Re-arm").is_disabled()
     shoot(page, artefacts, "5_stopped")
     enabled(page, "Release stop").click()
-    page.locator("#robot-state").get_by_text("Not armed").wait_for(timeout=SLOW_MS)
+    page.locator("#robot-state").get_by_text("Not armed", exact=True).wait_for(timeout=SLOW_MS)
     assert not graph.moving()
     enabled(page, "Re-arm").click()
     page.locator("#robot-state").get_by_text("Armed", exact=True).wait_for(timeout=SLOW_MS)
