@@ -130,7 +130,15 @@ class MolmoBotPolicy(RemoteModel):
             rows = [self._robot.row(action) for action in actions_of(reply)]
             return self._robot.finish(rows, observation), phases
         rows = [self._robot.row(reply)]
+        lasts_s = self._rows * self.needs_contract().dt_s
         for _ in range(self._rows - 1):
+            if time.monotonic() - sent > lasts_s:
+                # The rest would come when its time is over; the server's own count is in mid-chunk, so begin anew.
+                self._link.drop()
+                raise MolmoRosError(
+                    ErrorCode.MODEL_TIMEOUT,
+                    f"The policy server gave {len(rows)} of {self._rows} actions within the {lasts_s:.2f} s they are for.",
+                )
             ahead = self._robot.foreseen(rows, observation)
             reply = self._ask(self._request(observation, instruction, ahead), deadline)
             rows.append(self._robot.row(reply))

@@ -164,7 +164,7 @@ class FakeHttpServer:
         self._server.server_close()
 
 
-def wait_until(ready: Callable[[], bool], seconds: float = 5.0) -> None:
+def wait_until(ready: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, "it did not come to pass"

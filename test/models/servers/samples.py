@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ def rby1(c: EmbodimentContract, **changes: Any) -> Observation:
     )  # fmt: skip
 
 
-def model(backend: str, contract_name: str = "", **options: Any) -> Any:
-    context = {"contract": contract(contract_name)} if contract_name else {}
+def model(backend: str, contract_name: str = "", dt_s: float = 0.0, **options: Any) -> Any:
+    """A model under a contract; with another time between actions where the test's machine may be slow."""
+    context = {}
+    if contract_name:
+        named = contract(contract_name)
+        context["contract"] = replace(named, dt_s=dt_s or named.dt_s)
     return build_model(ModelSpec(backend=backend, checkpoint=options.pop("checkpoint", ""), options=options), context)

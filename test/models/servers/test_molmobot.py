@@ -20,7 +20,7 @@ NAME = "molmobot_droid_fr3"
 
 @pytest.mark.parametrize("policy_server", ["one", "list", "openpi"], indirect=True)
 def test_every_dialect_gives_the_same_kind_of_chunk(policy_server: FakePolicyServer) -> None:
-    client = model("molmobot", NAME, url=policy_server.url)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url)
     thought, chunk = client.act(fr3(contract(NAME)), "pick up the mug")
     assert (thought.code, thought.message) == (ErrorCode.NONE, "")
     assert chunk.names == (*(f"fr3_joint{i}" for i in range(1, 8)), "gripper_width")
@@ -30,13 +30,13 @@ def test_every_dialect_gives_the_same_kind_of_chunk(policy_server: FakePolicySer
     assert chunk.values[:, 1:7] == pytest.approx(np.tile(Q[1:], (rows, 1)), abs=1e-6)
     width = 0.0 if policy_server.dialect == "one" else 0.08
     assert set(chunk.values[:, 7]) == {width}
-    assert (chunk.dt_s, chunk.observation_stamp_ns) == (0.066, 5)
-    assert thought.contract_hash == contract(NAME).hash
+    assert (chunk.dt_s, chunk.observation_stamp_ns) == (2.0, 5)
+    assert thought.contract_hash == client.contract.hash
     client.close()
 
 
 def test_fr3_is_told_what_its_server_expects(policy_server: FakePolicyServer) -> None:
-    client = model("molmobot", NAME, url=policy_server.url)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url)
     client.act(fr3(contract(NAME)), "pick up the mug")
     request = policy_server.requests[0]
     assert request["task"] == "pick up the mug"
@@ -49,15 +49,23 @@ def test_fr3_is_told_what_its_server_expects(policy_server: FakePolicyServer) ->
 
 def test_a_server_of_single_actions_is_asked_from_where_each_action_leads(policy_server: FakePolicyServer) -> None:
     policy_server.step_rad = 0.1
-    client = model("molmobot", NAME, url=policy_server.url)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url)
     _, chunk = client.act(fr3(contract(NAME)), "go")
     assert len(policy_server.requests) == 8
     assert chunk.values[-1, 0] == pytest.approx(Q[0] + 0.8, abs=1e-5)
     assert policy_server.requests[3]["qpos"]["arm"] == pytest.approx(chunk.values[2, :7], abs=1e-6)
 
 
-def test_a_new_goal_resets_the_server_by_connecting_again(policy_server: FakePolicyServer) -> None:
+def test_a_server_too_slow_for_its_own_actions_is_named(policy_server: FakePolicyServer) -> None:
+    policy_server.delay_s = 0.2
     client = model("molmobot", NAME, url=policy_server.url)
+    thought, chunk = client.act(fr3(contract(NAME)), "go")
+    assert (thought.code, chunk) == (ErrorCode.MODEL_TIMEOUT, None)
+    assert "of 8 actions within the 0.53 s" in thought.message
+
+
+def test_a_new_goal_resets_the_server_by_connecting_again(policy_server: FakePolicyServer) -> None:
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url)
     client.act(fr3(contract(NAME)), "go")
     client.act(fr3(contract(NAME)), "go")
     assert policy_server.connections == 1
@@ -69,7 +77,7 @@ def test_a_new_goal_resets_the_server_by_connecting_again(policy_server: FakePol
 
 @pytest.mark.parametrize("policy_server", ["openpi"], indirect=True)
 def test_openpi_is_spoken_to_in_its_own_keys(policy_server: FakePolicyServer) -> None:
-    client = model("molmobot", NAME, url=policy_server.url, velocity=True)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url, velocity=True)
     _, chunk = client.act(fr3(contract(NAME)), "go")
     request = policy_server.requests[0]
     assert set(request) == {
@@ -97,28 +105,29 @@ def test_openpi_is_spoken_to_in_its_own_keys(policy_server: FakePolicyServer) ->
     ],
 )
 def test_whatever_the_server_does_has_a_name(policy_server: FakePolicyServer, mode: str, code: ErrorCode) -> None:
-    client = model("molmobot", NAME, url=policy_server.url, deadline_s=0.5)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url, deadline_s=3.0)
     assert client.act(fr3(contract(NAME)), "go")[1] is not None
+    client.deadline_s = 0.5 if mode == "dead" else 3.0
     policy_server.mode = mode
     thought, chunk = client.act(fr3(contract(NAME)), "go")
     assert (thought.code, chunk) == (code, None)
     assert thought.message.isprintable()
-    policy_server.mode = "good"
+    policy_server.mode, client.deadline_s = "good", 3.0
     wait_until(lambda: client.act(fr3(contract(NAME)), "go")[1] is not None)
 
 
 def test_a_late_answer_is_never_taken_for_the_next_one(policy_server: FakePolicyServer) -> None:
-    client = model("molmobot", NAME, url=policy_server.url, deadline_s=0.3)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url, deadline_s=3.0)
     client.act(fr3(contract(NAME)), "go")
-    policy_server.delay_s = 0.5
+    policy_server.delay_s, client.deadline_s = 0.6, 0.3
     assert client.act(fr3(contract(NAME)), "go")[0].code is ErrorCode.MODEL_TIMEOUT
-    policy_server.delay_s = 0.0
+    policy_server.delay_s, client.deadline_s = 0.0, 3.0
     wait_until(lambda: client.act(fr3(contract(NAME)), "go")[1] is not None)
     assert policy_server.connections >= 2
 
 
 def test_a_lost_server_is_noticed_without_asking(policy_server: FakePolicyServer) -> None:
-    client = model("molmobot", NAME, url=policy_server.url)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url)
     client.act(fr3(contract(NAME)), "go")
     assert client.alive
     policy_server.close()
@@ -212,7 +221,7 @@ def test_points_go_with_the_first_request_as_fractions_of_the_raw_head_image(pol
 
 
 def test_a_missing_camera_is_named(policy_server: FakePolicyServer) -> None:
-    client = model("molmobot", NAME, url=policy_server.url)
+    client = model("molmobot", NAME, dt_s=2.0, url=policy_server.url)
     thought, _ = client.act(fr3(contract(NAME), images={}), "go")
     assert thought.code is ErrorCode.CAMERA_LOST
     assert "exo_camera_1" in thought.message
