@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_EXTRAS := sim,runtime,console
-TEST_EXTRAS := sim,runtime,console,models,serve,test
+TEST_EXTRAS := sim,runtime,console,models,serve,franka,realsense,test
 SEED ?= 0
 PYTEST_ARGS ?=
 
