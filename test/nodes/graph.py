@@ -54,7 +54,6 @@ class Graph:
             f"runs_dir:={runs}",
             "console:=false",
             *arguments,
-            *arguments,
         ]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True

@@ -62,7 +62,9 @@ class Rig:
         self.broadcaster = broadcaster(self.camera)
         self.broadcaster.sendTransform(convert.transform_msg(POSE, "base", "optical", stamp or 0))
 
-    def show(self, depth: np.ndarray, encoding: str = "16UC1", info_size: tuple[int, int] = (W, H), k: np.ndarray = K) -> None:
+    def show(
+        self, depth: np.ndarray, encoding: str = "16UC1", info_size: tuple[int, int] = (W, H), k: np.ndarray = K
+    ) -> None:
         """Publishes one RGB-D pair until it has arrived."""
         head = convert.header("optical", STAMP)
         rgb = np.full((H, W, 3), 90, np.uint8)
