@@ -11,6 +11,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Software OpenGL without a display, for rendering camera images in simulation.
 wanted=(libegl1 libopengl0 libgl1-mesa-dri libosmesa6)
 case ",$extras," in *,realsense,*) wanted+=(libusb-1.0-0) ;; esac
+case ",$extras," in *,test,*) wanted+=(iproute2) ;; esac  # two machines made of network namespaces
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null || wanted+=(python3 python3-venv)
 if command -v "$python" >/dev/null && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then

@@ -62,7 +62,8 @@ def test_playing_ends_on_interrupt(recorded, cli_process):
         assert line
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
-    assert process.returncode == 130
+    # A shell calls both 130: leaving with that code, and ending by the signal itself.
+    assert process.returncode in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,11 @@ class Side:
     def __init__(self, namespace: str, script: str, *arguments: str, **environment: str) -> None:
         self.lines: queue.Queue[str] = queue.Queue()
         self.log: list[str] = []
+        # Each namespace has ports of its own, so the usual meeting port is free there.
+        inherited = {k: v for k, v in os.environ.items() if k != "MOLMO_ROS_MEETING_PORT"}
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", namespace, sys.executable, "-u", str(HERE / script), *arguments],
-            env={**os.environ, "ROS_DOMAIN_ID": "0", "MOLMO_ROS_SHARED_MEMORY": "0", **environment},
+            env={**inherited, "ROS_DOMAIN_ID": "0", "MOLMO_ROS_SHARED_MEMORY": "0", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
