@@ -39,8 +39,8 @@ def command(
     samples: Annotated[float, typer.Option(min=0.01, help="Factor on the number of samples.")] = 1.0,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; both runtimes take turns in each.")] = 3,
     real_python: Annotated[
-        str, typer.Option(help="Interpreter with a real rclpy, its environment sourced; this one by default.")
-    ] = sys.executable,
+        str, typer.Option(help="Interpreter with a real rclpy, its environment sourced; this one if empty.")
+    ] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:
     """Measure the embedded runtime, side by side with a real rclpy where one is present."""
@@ -48,7 +48,7 @@ def command(
     from rich.table import Table
 
     sides = {"embedded": embedded_command()}
-    real = real_command(real_python)
+    real = real_command(real_python or sys.executable)
     if real is not None:
         sides["rclpy"] = real
     measured: dict[str, dict[str, list[float]]] = {
