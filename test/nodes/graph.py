@@ -112,6 +112,9 @@ class Graph:
         future = self.resetter.call_async(ResetScene.Request(scene=scene, seed=seed))
         self.until(future.done, "the new scene")
         assert future.result().success, future.result().message
+        # The arm has been put elsewhere at once, as no real one could be; every node must have seen that.
+        count = len(self.joints)
+        self.until(lambda: len(self.joints) > count + 50, "joint states of the new scene")
 
     def moving(self) -> bool:
         """Whether any joint moves in the newest measurement."""

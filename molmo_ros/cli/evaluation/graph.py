@@ -19,6 +19,7 @@ from molmo_ros.core.errors import ErrorCode, MolmoRosError
 
 READY_S = 90.0
 STOP_S = 20.0
+RESET_SEEN_S = 0.5
 
 
 class LaunchedGraph:
@@ -82,6 +83,9 @@ class LaunchedGraph:
         done = self._ask(self._resetter, self._reset_request(scene=scene, seed=seed), 60.0, "reset")
         if not done.success:
             raise MolmoRosError(ErrorCode.CONFIG_INVALID, done.message)
+        # The arm has been put elsewhere at once, as no real one could be; every node must have seen that.
+        seen = time.monotonic() + RESET_SEEN_S
+        self.spin(lambda: time.monotonic() > seen, 2 * RESET_SEEN_S + 5.0, "show the new scene")
 
     def spin(self, ready: Callable[[], bool], patience_s: float, what: str) -> None:
         """Works until something is true.
