@@ -9,6 +9,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -172,13 +173,18 @@ def _command(context: Context, command: Template, on_stderr: Template | None = N
     policy = "fail" if on_stderr is None else context.perform(on_stderr)
     if policy not in ("fail", "ignore", "warn", "capture"):
         raise SubstitutionError(f"'{policy}' is not one of fail, ignore, warn and capture")
+    # Scripts of this Python's own environment, xacro above all, are found also where it has not been activated.
+    environment = dict(context.scope.environment)
+    environment["PATH"] = os.pathsep.join(filter(None, [environment.get("PATH", ""), os.path.dirname(sys.executable)]))
+    words = shlex.split(line)
     try:
+        words[:1] = [shutil.which(word, path=environment["PATH"]) or word for word in words[:1]]
         done = subprocess.run(
-            shlex.split(line),
+            words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if policy == "capture" else subprocess.PIPE,
-            env=context.scope.environment,
+            env=environment,
             timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
