@@ -176,8 +176,8 @@ def _command(context: Context, command: Template, on_stderr: Template | None = N
     # Scripts of this Python's own environment, xacro above all, are found also where it has not been activated.
     environment = dict(context.scope.environment)
     environment["PATH"] = os.pathsep.join(filter(None, [environment.get("PATH", ""), os.path.dirname(sys.executable)]))
-    words = shlex.split(line)
     try:
+        words = shlex.split(line)
         words[:1] = [shutil.which(word, path=environment["PATH"]) or word for word in words[:1]]
         done = subprocess.run(
             words,
